@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nftEntriesFor } from '../../../test/support/nft-states.ts';
+import { icmpEcho, ip, joined, tcp, udp } from '../../../test/support/packets.ts';
+import { type TracedHook, trace } from '../../../test/support/rule-tracer.ts';
+import {
+  documentationNode as node,
+  type TracedPacket,
+} from '../../../test/support/traced-packet.ts';
+import { parseAddress } from '../../net/address.ts';
+
+const tunnel = { tunnelTo: 1 } as const;
+const plain = { entries: nftEntriesFor(tunnel), node };
+const tracking = { entries: nftEntriesFor({ ...tunnel, masquerade: true }), node };
+const withServices = {
+  entries: nftEntriesFor({ ...tunnel, masquerade: true, hasServices: true }),
+  node,
+};
+
+interface Family {
+  readonly version: 4 | 6;
+  readonly own: string;
+  readonly router: string;
+  readonly peer: string;
+  readonly outsider: string;
+  readonly pod: string;
+  readonly all: string;
+}
+
+const families: readonly Family[] = [
+  {
+    version: 4,
+    ...{ own: '198.51.100.1', router: '192.0.2.1', peer: '198.51.100.2' },
+    ...{ outsider: '198.51.100.77', pod: '192.0.2.5', all: '224.0.0.1' },
+  },
+  {
+    version: 6,
+    ...{ own: '2001:db8:ffff::1', router: '2001:db8:1::1', peer: '2001:db8:ffff::2' },
+    ...{ outsider: '2001:db8:ffff::77', pod: '2001:db8:1::5', all: 'ff02::1' },
+  },
+];
+
+interface Case {
+  readonly what: string;
+  readonly table?: typeof plain;
+  readonly at?: TracedHook;
+  readonly packet: (family: Family) => Partial<TracedPacket>;
+  /** `six`: names a rule of IPv6's; IPv4's is the one before. */
+  readonly rules: (
+    six: (chain: string, number: number) => string,
+    version: 4 | 6,
+  ) => readonly string[];
+  readonly isDropped?: boolean;
+  readonly isUntracked?: boolean;
+}
+
+const ofPod = { iif: 'hd00000000005' } as const;
+const refused = { isDropped: true } as const;
+
+const cases: readonly Case[] = [
+  {
+    what: 'another node: looked up once and not tracked',
+    packet: () => ({}),
+    rules: (six) => [six('tunnel_arrives', 2)],
+    isUntracked: true,
+  },
+  {
+    what: 'another node, the first fragment: looked up before it is put together',
+    packet: () => ({ fragment: 'first' }),
+    rules: (six) => ['tunnel_arrives 3', six('tunnel_check', 2)],
+  },
+  {
+    what: 'another node, a later fragment: has no port',
+    packet: () => ({ fragment: 'later' }),
+    rules: () => [],
+  },
+  { what: 'another port', packet: () => ({ destinationPort: 53 }), rules: () => [] },
+  { what: 'another protocol', packet: () => ({ protocol: 'tcp' }), rules: () => [] },
+  {
+    what: 'another node, to an address that is no InternalIP',
+    packet: ({ router }) => ({ destination: router }),
+    rules: () => ['tunnel_arrives 3', 'tunnel_check 5'],
+    ...refused,
+  },
+  {
+    what: 'another node, to all',
+    packet: ({ all }) => ({ destination: all }),
+    rules: () => ['tunnel_arrives 3', 'tunnel_check 5'],
+    ...refused,
+  },
+  {
+    what: 'a host outside',
+    packet: ({ outsider }) => ({ source: outsider }),
+    rules: () => ['tunnel_arrives 3', 'tunnel_check 5'],
+    ...refused,
+  },
+  {
+    what: 'a host outside, to yet another: only forwarded',
+    packet: ({ outsider }) => ({ source: outsider, destination: outsider }),
+    rules: () => ['tunnel_arrives 3'],
+  },
+  {
+    what: 'a pod to this node',
+    packet: ({ pod }) => ({ ...ofPod, source: pod }),
+    rules: () => ['tunnel_arrives 3', 'tunnel_check 5'],
+    ...refused,
+  },
+  {
+    what: "a pod to this node, with another node's address",
+    packet: () => ofPod,
+    rules: () => ['tunnel_arrives 3', 'tunnel_check 5'],
+    ...refused,
+  },
+  {
+    what: 'a pod to another node',
+    packet: ({ pod, peer }) => ({ ...ofPod, source: pod, destination: peer }),
+    rules: (six) => ['tunnel_arrives 3', six('tunnel_check', 4)],
+    ...refused,
+  },
+  {
+    what: 'a pod to a host outside',
+    packet: ({ pod, outsider }) => ({ ...ofPod, source: pod, destination: outsider }),
+    rules: () => ['tunnel_arrives 3'],
+  },
+  {
+    what: 'for a process of the node, from another node',
+    at: 'input',
+    packet: () => ({}),
+    rules: (six) => ['tunnel_enters 1', six('tunnel_check', 2)],
+  },
+  {
+    what: 'for a process of the node, from a pod, where a rule has led it',
+    at: 'input',
+    packet: ({ pod }) => ({ ...ofPod, source: pod }),
+    rules: () => ['tunnel_enters 1', 'tunnel_check 5'],
+    ...refused,
+  },
+  {
+    what: 'for a process of the node, from another node, where a rule has led it',
+    table: tracking,
+    at: 'input',
+    packet: () => ({ isDnat: true }),
+    rules: () => ['tunnel_enters 1'],
+    ...refused,
+  },
+  {
+    what: 'for a process of the node, the first of a tracked connection',
+    table: tracking,
+    at: 'input',
+    packet: () => ({}),
+    rules: (six) => ['tunnel_enters 2', six('tunnel_check', 2)],
+  },
+  {
+    what: 'for a process of the node, not tracked',
+    table: tracking,
+    at: 'input',
+    packet: () => ({ state: 'untracked' }),
+    rules: () => [],
+  },
+  {
+    what: 'for a process of the node, on a node with Services',
+    table: withServices,
+    at: 'input',
+    packet: () => ({ state: 'untracked' }),
+    rules: () => ['tunnel_before_services 1', 'tunnel_after_services 2'],
+  },
+  {
+    what: 'through this node, from a pod, where a rule has led it',
+    at: 'forward',
+    packet: ({ pod, peer }) => ({ ...ofPod, source: pod, destination: peer }),
+    rules: (six) => ['tunnel_passes 1', six('tunnel_check', 4)],
+    ...refused,
+  },
+  {
+    what: 'through this node, of a host outside',
+    at: 'forward',
+    packet: ({ outsider, peer }) => ({ source: outsider, destination: peer }),
+    rules: (six) => [six('tunnel_passes', 3)],
+    ...refused,
+  },
+  {
+    what: 'through this node, of another node',
+    at: 'forward',
+    packet: ({ peer }) => ({ destination: peer }),
+    rules: () => [],
+  },
+  {
+    what: 'through this node, of another node, where a rule has led it',
+    table: tracking,
+    at: 'forward',
+    packet: ({ peer }) => ({ destination: peer, isDnat: true }),
+    rules: (_six, version) => [`tunnel_passes ${version === 4 ? 3 : 5}`],
+    ...refused,
+  },
+  {
+    what: "this node's own, to another one: not tracked",
+    at: 'output',
+    packet: ({ own, peer }) => ({ source: own, destination: peer }),
+    rules: (six) => ['tunnel_leaves 1', six('tunnel_sent', 2)],
+    isUntracked: true,
+  },
+  {
+    what: "of another address of this node: as any of the node's",
+    at: 'output',
+    packet: ({ router, peer }) => ({ source: router, destination: peer }),
+    rules: () => ['tunnel_leaves 1'],
+  },
+  {
+    what: "of a pod's address: what IPVS leads to another node",
+    at: 'output',
+    packet: ({ pod, peer }) => ({ source: pod, destination: peer }),
+    rules: (six) => ['tunnel_leaves 1', six('tunnel_sent', 4)],
+    ...refused,
+  },
+  {
+    what: "this node's own, to a host outside",
+    at: 'output',
+    packet: ({ own, outsider }) => ({ source: own, destination: outsider }),
+    rules: () => ['tunnel_leaves 1'],
+  },
+];
+
+for (const family of families) {
+  for (const { what, table = plain, at = 'prerouting', packet, rules, ...wanted } of cases) {
+    test(`IPv${family.version}, to the tunnel's port: ${what}`, () => {
+      const { peer: source, own: destination, version } = family;
+      const given = {
+        source,
+        destination,
+        protocol: 'udp',
+        destinationPort: 4789,
+        iif: 'up0',
+      } as const;
+      const traced = trace(table, at, { ...given, ...packet(family) });
+      const six = (chain: string, number: number): string =>
+        `${chain} ${version === 4 ? number - 1 : number}`;
+      const expected = rules(six, version);
+      assert.deepEqual(traced.rules, expected);
+      const { isDropped = false, isUntracked = false } = wanted;
+      assert.equal(traced.verdict, isDropped ? 'drop' : 'accept');
+      assert.deepEqual(traced.counters, isDropped ? ['foreign_tunnel'] : []);
+      if (isUntracked) assert.equal(traced.packet.state, 'untracked');
+      assert.equal(traced.packet.priority ?? 'none', 'none');
+    });
+  }
+}
+
+/** An error's own header, and the packet that it is about. */
+function about(protocol: number, payload: Uint8Array, options?: Uint8Array): Uint8Array {
+  const ends = { source: parseAddress('198.51.100.1'), destination: parseAddress('198.51.100.2') };
+  const quoted = ip({ ...ends, protocol, ...(options === undefined ? {} : { options }) }, payload);
+  return joined([3, 4, 0, 0, 0, 0, 5, 0], quoted);
+}
+
+const toTunnel = udp({ sourcePort: 40000, destinationPort: 4789 });
+const errors: readonly (readonly [
+  what: string,
+  transport: Uint8Array,
+  rule: string,
+  more?: Partial<TracedPacket>,
+])[] = [
+  ['a packet in the tunnel', about(17, toTunnel), '6'],
+  ['a packet in the tunnel with IP options', about(17, toTunnel, new Uint8Array(4).fill(1)), '4'],
+  ['one of the device', about(17, udp({ sourcePort: 4789, destinationPort: 40000 })), '5'],
+  ["the kernel's echo reply", about(1, icmpEcho(4, { id: 1, reply: true })), '7'],
+  [
+    'a packet in the tunnel, itself a first fragment',
+    about(17, toTunnel),
+    '2',
+    { fragment: 'first' },
+  ],
+  ['an echo request', about(1, icmpEcho(4, { id: 1 })), ''],
+  ['a packet to another port', about(17, udp({ sourcePort: 40000, destinationPort: 53 })), ''],
+  ['TCP', about(6, tcp({ sourcePort: 4789, destinationPort: 4789, flags: 16 })), '3'],
+  ['what is for another host', about(17, toTunnel), '1', { destination: '203.0.113.10' }],
+];
+for (const [what, transport, rule, more] of errors) {
+  test(`"fragmentation needed" about ${what}`, () => {
+    const icmp = { type: 'destination-unreachable', code: 'frag-needed' };
+    const ends = { source: '203.0.113.9', destination: '198.51.100.1', protocol: 'icmp' } as const;
+    const traced = trace(plain, 'prerouting', { ...ends, icmp, transport, iif: 'up0', ...more });
+    const inner = rule === '' ? [] : [`tunnel_errors ${rule}`];
+    assert.deepEqual(traced.rules, ['tunnel_arrives 4', ...inner]);
+    const isDropped = ['2', '4', '5', '6', '7'].includes(rule);
+    assert.deepEqual(
+      [traced.verdict, traced.counters],
+      isDropped ? ['drop', ['tunnel_error']] : ['accept', []],
+    );
+  });
+}
+
+test('another ICMP error is none of the tunnel', () => {
+  const icmp = { type: 'destination-unreachable', code: 'port-unreachable' };
+  const ends = { source: '203.0.113.9', destination: '198.51.100.1', protocol: 'icmp' } as const;
+  assert.deepEqual(
+    trace(plain, 'prerouting', { ...ends, icmp, transport: about(17, toTunnel) }).rules,
+    [],
+  );
+});
