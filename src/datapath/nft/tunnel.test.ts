@@ -54,6 +54,8 @@ interface Case {
   readonly isUntracked?: boolean;
 }
 
+/** Packets that `to_overlay` has let pass. */
+const ofDevice = { priority: '6865:6464' } as const;
 const ofPod = { iif: 'hd00000000005' } as const;
 const refused = { isDropped: true } as const;
 
@@ -193,23 +195,43 @@ const cases: readonly Case[] = [
     ...refused,
   },
   {
-    what: "this node's own, to another one: not tracked",
+    what: "the VXLAN device's, to another node: not tracked",
     at: 'output',
-    packet: ({ own, peer }) => ({ source: own, destination: peer }),
-    rules: (six) => ['tunnel_leaves 1', six('tunnel_sent', 2)],
+    packet: ({ own, peer }) => ({ ...ofDevice, source: own, destination: peer }),
+    rules: (six) => ['tunnel_leaves 1', 'tunnel_sent 3', six('tunnel_sent', 5)],
     isUntracked: true,
   },
   {
-    what: "of another address of this node: as any of the node's",
+    what: "a process's of this node, to another node",
     at: 'output',
-    packet: ({ router, peer }) => ({ source: router, destination: peer }),
-    rules: () => ['tunnel_leaves 1'],
+    packet: ({ own, peer }) => ({ source: own, destination: peer }),
+    rules: (six) => ['tunnel_leaves 1', six('tunnel_sent', 2)],
+    ...refused,
+  },
+  {
+    what: "the VXLAN device's, of another address of this node",
+    at: 'output',
+    packet: ({ router, peer }) => ({ ...ofDevice, source: router, destination: peer }),
+    rules: () => ['tunnel_leaves 1', 'tunnel_sent 3'],
+  },
+  {
+    what: 'what a rule leads to another node',
+    table: tracking,
+    at: 'output',
+    packet: ({ router, peer }) => ({
+      ...ofDevice,
+      source: router,
+      destination: peer,
+      isDnat: true,
+    }),
+    rules: (six) => ['tunnel_leaves 1', 'tunnel_sent 3', six('tunnel_led_out', 2)],
+    ...refused,
   },
   {
     what: "of a pod's address: what IPVS leads to another node",
     at: 'output',
     packet: ({ pod, peer }) => ({ source: pod, destination: peer }),
-    rules: (six) => ['tunnel_leaves 1', six('tunnel_sent', 4)],
+    rules: (six) => ['tunnel_leaves 1', six('tunnel_sent', 2)],
     ...refused,
   },
   {
