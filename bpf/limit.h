@@ -10,13 +10,9 @@
  */
 #pragma once
 
+#include "ids.h"
 #include "packet.h"
 #include "walk.h"
-
-enum {
-	/* Index of the far end, from that of the pod's veth (src/model/pod-queue.ts). */
-	QUEUE_FAR_END = 1 << 30,
-};
 
 /*
  * True if the packet goes into its queue or comes out of it: it comes back, and leaves no trace until

@@ -8,6 +8,7 @@
 #include "deliver-tunnel.h"
 #include "enter.h"
 #include "finish.h"
+#include "ids.h"
 #include "owner.h"
 #include "recall.h"
 #include "refuse.h"
@@ -145,11 +146,6 @@ static __noinline bool has_tunnel_key(struct __sk_buff *skb)
 /* 1-7. of a packet without a tunnel key. */
 static __always_inline bool leave_to_overlay(struct __sk_buff *skb, struct walk *walk)
 {
-	/*
-	 * VXLAN devices drop a packet whose inner source MAC is their own, as a loop; and all nodes
-	 * share one, so that they need no neighbour entries for each other. Any other will do.
-	 */
-	static const struct mac source = {{0x02, 0x68, 0x65, 0x64, 0x64, 0x6e}};
 	struct packet *packet = &walk->packet;
 	enum drop_reason reason = parse_network(skb, packet); /* 1 */
 	const struct route *route;
@@ -164,7 +160,11 @@ static __always_inline bool leave_to_overlay(struct __sk_buff *skb, struct walk 
 	route = find_route(&packet->destination); /* 6 */
 	if (!route || route->kind != ROUTE_OVERLAY || !set_tunnel(skb, route)) /* 7 */
 		return drop(walk, DROP_NO_TUNNEL);
-	bpf_skb_store_bytes(skb, ETH_ALEN, &source, sizeof(source), 0);
+	/*
+	 * VXLAN devices drop a packet whose inner source MAC is their own, as a loop; and all nodes
+	 * share one, so that they need no neighbour entries for each other. Any other will do.
+	 */
+	bpf_skb_store_bytes(skb, ETH_ALEN, &node_mac, sizeof(node_mac), 0);
 	return stop(walk, VERDICT_NEXT);
 }
 

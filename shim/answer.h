@@ -6,9 +6,7 @@
 #include <stdio.h>
 
 #include "call.h"
-
-#define LATEST_VERSION "1.1.0"
-#define SUPPORTED_VERSIONS "\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\""
+#include "ids.h"
 
 /* CNI spec 1.1, section 5. */
 enum error_code {

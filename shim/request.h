@@ -6,11 +6,8 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "ids.h"
 #include "json.h"
-
-#define DEFAULT_SOCKET "/run/heddle/agent.sock"
-/* The shim's socket is next to the API's, which is the one that configurations name. */
-#define CNI_SUFFIX ".cni"
 
 /*
  * Kubernetes allows a pod 256 KiB of annotations, which Go writes with up to six bytes each; the

@@ -78,8 +78,8 @@ test('docs/troubleshooting.md explains every kind of problem', () => {
 });
 
 test("the shim uses the agent's default socket", () => {
-  assert.ok(read('shim/request.h').includes(`#define DEFAULT_SOCKET "${defaultSocket}"`));
-  assert.ok(read('shim/request.h').includes(`#define CNI_SUFFIX "${cniSocketOf('')}"`));
+  assert.ok(read('shim/ids.h').includes(`#define DEFAULT_SOCKET "${defaultSocket}"`));
+  assert.ok(read('shim/ids.h').includes(`#define CNI_SUFFIX "${cniSocketOf('')}"`));
 });
 
 for (const page of pages)

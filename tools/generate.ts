@@ -1,10 +1,12 @@
-// `npm run generate`: writes src/datapath/generated.ts from the compiled data path object. `npm run generate --
-// --check`: exit code 1 and one sentence if the committed file differs from the object.
+// `npm run generate`: writes src/datapath/generated.ts from the compiled data path object, and the headers of constants
+// that C shares with TypeScript.
+// `npm run generate -- --check`: exit code 1 and one sentence for each committed file that is not what its source says.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeObject } from './generate/description.ts';
 import { withIncludes } from './generate/header.ts';
+import { headers } from './generate/headers.ts';
 import { renderModule } from './generate/render.ts';
 
 const paths = {
@@ -20,16 +22,23 @@ function main(options: readonly string[]): number {
     readFileSync(join(dirname(paths.header), name), 'utf8'),
   );
   const description = describeObject(readFileSync(object), header);
-  const text = renderModule(description, paths.header);
+  const module = {
+    path: paths.output,
+    text: renderModule(description, paths.header),
+    source: `${paths.header} and the maps of ${object}`,
+  };
+  const files = [module, ...headers];
   if (!check) {
-    writeFileSync(paths.output, text);
+    for (const { path, text } of files) writeFileSync(path, text);
     return 0;
   }
-  if (readIfThere(paths.output) === text) return 0;
-  console.error(
-    `${paths.output} is stale: it does not match ${paths.header} and the maps of ${object}; run \`npm run generate\` and commit it`,
-  );
-  return 1;
+  const stale = files.filter(({ path, text }) => readIfThere(path) !== text);
+  for (const { path, source } of stale) {
+    console.error(
+      `${path} is stale: it does not match ${source}; run \`npm run generate\` and commit it`,
+    );
+  }
+  return stale.length === 0 ? 0 : 1;
 }
 
 function readIfThere(path: string): string | undefined {

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 
+#include "ids.h"
 #include "rtnetlink_verbs.h"
 
 enum {
@@ -33,8 +34,6 @@ struct pod {
 	uint8_t address[2][16]; /* IPv4, IPv6 */
 	uint8_t gateway[2][16];
 };
-
-static const uint8_t gateway_mac[6] = {0x02, 0x68, 0x65, 0x64, 0x64, 0x6c};
 
 static const char *variable(const char *name)
 {

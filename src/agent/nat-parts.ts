@@ -2,12 +2,12 @@
 
 import type { Logger } from '../base/log.ts';
 import type { UndoStack } from '../base/undo.ts';
-import { nftTableName } from '../datapath/ids.ts';
 import type { Datapath } from '../datapath/load/loader.ts';
 import { NftDrops } from '../datapath/nft/drops.ts';
 import { nftCounters } from '../kernel/netfilter/nft-counters.ts';
 import type { Nftables } from '../kernel/netfilter/nftables.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import { nftTableName } from '../model/ids.ts';
 import { beganByDestination } from './connections/flow-initiator.ts';
 import { StaleConnections } from './connections/stale-connections.ts';
 import type { Journal } from './journal.ts';

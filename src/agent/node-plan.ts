@@ -14,8 +14,8 @@ import type { DesiredState, ModelConfig, UnclaimedInterface } from '../model/des
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { agedClaims, type HeldClaims, nothingHeld } from '../model/held-claims.ts';
 import type { HostFacts } from '../model/host.ts';
+import { overlayDeviceName } from '../model/ids.ts';
 import { Model } from '../model/model.ts';
-import { overlayDeviceName } from '../model/network/overlay-device.ts';
 import type { Address } from '../net/address.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { PlanOptions } from '../reconcile/tracking.ts';

@@ -1,10 +1,10 @@
 // Detects immediately when another process has changed heddle's nftables rules; a periodic check would leave them
 // changed for that long. Most changes concern other tables, above all kube-proxy's, and cost one short query.
 
-import { nftTableName } from '../datapath/ids.ts';
 import { KernelError } from '../kernel/errno.ts';
 import { nftChanges, ruleBytes } from '../kernel/netfilter/nft-changes.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import { nftTableName } from '../model/ids.ts';
 
 export interface RulesWatchOptions {
   /** Heddle's rules differ from those at the last `accept`. */

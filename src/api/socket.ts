@@ -1,4 +1,4 @@
-/** Default path of the API's socket. DEFAULT_SOCKET of shim/request.h is the same. */
+/** Default path of the API's socket. The shim's default is the same (shim/ids.h). */
 export const defaultSocket = '/run/heddle/agent.sock';
 
 const cniSuffix = '.cni';
@@ -6,7 +6,7 @@ const cniSuffix = '.cni';
 /** A unix socket's path has at most 107 bytes. */
 export const longestSocketBytes: number = 107 - cniSuffix.length;
 
-/** Path of the CNI shim's socket, next to the API's. CNI_SUFFIX of shim/request.h is the same. */
+/** Path of the CNI shim's socket, next to the API's. Its suffix is CNI_SUFFIX in shim/ids.h. */
 export function cniSocketOf(apiSocket: string): string {
   return `${apiSocket}${cniSuffix}`;
 }

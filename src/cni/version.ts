@@ -1,4 +1,4 @@
-// Supported versions of the CNI specification. The shim has the same list (shim/answer.h).
+// Supported versions of the CNI specification. The shim has the same list (shim/ids.h).
 
 /** Oldest first. 0.3.1 has no CHECK; 1.0.0 dropped `ips[].version`; 1.1.0 added `interfaces[].mtu`. */
 export const cniVersions = ['0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;

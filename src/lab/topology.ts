@@ -8,6 +8,7 @@ import { addAddress } from '../kernel/netlink/address.ts';
 import { addBridge } from '../kernel/netlink/bridge.ts';
 import { linkByName, setLink } from '../kernel/netlink/link.ts';
 import { replaceRoute } from '../kernel/netlink/route.ts';
+import { mainTable } from '../kernel/netlink/route-record.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { addVeth } from '../kernel/netlink/veth.ts';
 import type { Address } from '../net/address.ts';
@@ -27,7 +28,7 @@ export interface TopologyPlan {
 export const uplinkName = 'eth0';
 const bridgeName = 'fabric';
 // As `ip route add` without options: main table, protocol boot.
-const staticRoute = { type: 'unicast', protocol: 3, table: 254 } as const;
+const staticRoute = { type: 'unicast', protocol: 3, table: mainTable } as const;
 
 /** Creates all namespaces except those of pods. On an error, removeLab cleans up. */
 export function buildTopology(paths: LabPaths, plan: TopologyPlan): void {

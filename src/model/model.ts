@@ -23,12 +23,12 @@ import type {
 import type { LocalEndpoint } from './endpoint.ts';
 import { type HeldClaims, nothingHeld } from './held-claims.ts';
 import type { HostFacts } from './host.ts';
+import { overlayDeviceName } from './ids.ts';
 import { type CheckInputs, checkNodes } from './network/checked-nodes.ts';
 import { hostPortAddresses } from './network/host-port-addresses.ts';
 import { masqueradeOf } from './network/masquerade.ts';
 import { nextHops } from './network/next-hops.ts';
 import { OccupiedRanges } from './network/occupied.ts';
-import { overlayDeviceName } from './network/overlay-device.ts';
 import { overlayExit } from './network/overlay-exit.ts';
 import { ownNode } from './network/own-node.ts';
 import { peerConflicts } from './network/peer-facts.ts';

@@ -3,6 +3,7 @@
 
 import type { IfIndex } from '../net/if-index.ts';
 import type { LocalEndpoint } from './endpoint.ts';
+import { podLinkPrefix, queueOffsets, queuePrefixes } from './ids.ts';
 
 export interface PodQueue {
   /** Packets sent into this end wait. `hdq` + 11 hex digits. */
@@ -13,10 +14,6 @@ export interface PodQueue {
   readonly farIfIndex: IfIndex;
 }
 
-// The kernel counts up from 1 and does not reach these. The second is QUEUE_FAR_END of bpf/limit.h.
-const queueOffset = 2 ** 29;
-const farEndOffset = 2 ** 30;
-
 /** For packets that the pod sends; undefined if they are not limited. */
 export function podQueue(
   endpoint: Pick<LocalEndpoint, 'hostIfName' | 'hostIfIndex' | 'bandwidth'>,
@@ -25,18 +22,20 @@ export function podQueue(
   const { hostIfName, hostIfIndex } = endpoint;
   return {
     ...queueNames(hostIfName),
-    ifIndex: (hostIfIndex + queueOffset) as IfIndex,
-    farIfIndex: (hostIfIndex + farEndOffset) as IfIndex,
+    ifIndex: (hostIfIndex + queueOffsets.near) as IfIndex,
+    farIfIndex: (hostIfIndex + queueOffsets.far) as IfIndex,
   };
 }
 
 /** `hostIfName`: name of the pod's interface on the node. */
 export function queueNames(hostIfName: string): Pick<PodQueue, 'name' | 'farName'> {
-  const digits = hostIfName.slice(2);
-  return { name: `hdq${digits}`, farName: `hdr${digits}` };
+  const digits = hostIfName.slice(podLinkPrefix.length);
+  return { name: `${queuePrefixes.near}${digits}`, farName: `${queuePrefixes.far}${digits}` };
 }
 
 /** Whether it is either end of a pod's queue. */
 export function isQueueName(name: string): boolean {
-  return /^hd[qr][0-9a-f]{11}$/.test(name);
+  return queueName.test(name);
 }
+
+const queueName = new RegExp(`^(${queuePrefixes.near}|${queuePrefixes.far})[0-9a-f]{11}$`);

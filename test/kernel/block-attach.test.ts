@@ -8,12 +8,12 @@ import {
   type PodHook,
 } from '../../src/datapath/attach/pod-blocks.ts';
 import { type Attached, attachmentKey } from '../../src/datapath/attacher.ts';
-import { podBlocks } from '../../src/datapath/ids.ts';
 import type { Datapath } from '../../src/datapath/load/loader.ts';
 import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import { throwFirst } from '../../src/kernel/netlink/batch.ts';
 import { listBlockFilters } from '../../src/kernel/netlink/block-filter.ts';
 import { listClsact } from '../../src/kernel/netlink/qdisc.ts';
+import { podBlocks } from '../../src/model/ids.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { type AttachNode, attachNode } from '../support/attach-node.ts';
 import { runIn } from '../support/namespaces.ts';

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { hostFilter } from '../../src/agent/host/filter.ts';
-import { queueMac, routeProtocol } from '../../src/datapath/ids.ts';
 import { delLink, linkByName, setLink } from '../../src/kernel/netlink/link.ts';
 import { type Notification, subscribe } from '../../src/kernel/netlink/notifications.ts';
 import { replaceRoute } from '../../src/kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
+import { ownMacs, routeProtocol } from '../../src/model/ids.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { type Mac, parseMac } from '../../src/net/mac.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
@@ -55,7 +55,7 @@ const links: readonly (readonly [name: string, mac: Mac, isHeard: boolean])[] = 
   // A foreign interface may have such a name.
   ...ofPods.map((name) => [name, otherMac, true] as const),
   ['hd0123456789a', likeOurs, true],
-  ['hdq0123456789a', queueMac, true],
+  ['hdq0123456789a', ownMacs.queue, true],
   // A pod's interface that an administrator renamed.
   ['renamed0', gatewayMac, true],
   ['xd0123456789a', gatewayMac, true],

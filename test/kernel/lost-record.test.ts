@@ -7,9 +7,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { EndpointView } from '../../src/api/endpoints.ts';
-import { podBlocks } from '../../src/datapath/ids.ts';
 import { listClsact } from '../../src/kernel/netlink/qdisc.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import { podBlocks } from '../../src/model/ids.ts';
 import {
   type AgentPlace,
   agentPlace,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { EndpointView } from '../../src/api/endpoints.ts';
-import { podBlocks } from '../../src/datapath/ids.ts';
+import { podBlocks } from '../../src/model/ids.ts';
 import {
   type AgentPlace,
   agentPlace,

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { linkAddressTable } from '../../src/datapath/host/link-addresses.ts';
 import { linkTable } from '../../src/datapath/host/overlay-device.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
-import { overlayDeviceName, overlayMac } from '../../src/model/network/overlay-device.ts';
+import { overlayDeviceName, ownMacs } from '../../src/model/ids.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { rootTest } from '../support/root-test.ts';
 import { assertContract, assertListed, place } from '../support/table-contract.ts';
@@ -12,7 +12,7 @@ import { assertContract, assertListed, place } from '../support/table-contract.t
 const overlay = {
   name: overlayDeviceName,
   port: 4789,
-  mac: overlayMac,
+  mac: ownMacs.overlay,
   mtuBytes: 1450,
   sound: true,
 };
@@ -25,7 +25,7 @@ rootTest('the VXLAN device is created, kept, restored and removed', (context) =>
   const made = linkByName(socket, overlayDeviceName);
   assert.deepEqual(
     [made?.up, made?.noArp, made?.mac, made?.mtuBytes, made?.addrGenMode],
-    [true, true, overlayMac, 1450, 'none'],
+    [true, true, ownMacs.overlay, 1450, 'none'],
   );
   assert.equal(ip('-6', 'address', 'show', 'dev', overlayDeviceName), '', 'no link-local address');
   for (const tampering of [

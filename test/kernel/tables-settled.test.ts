@@ -13,7 +13,7 @@ import { Nftables } from '../../src/kernel/netfilter/nftables.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import type { DesiredState, RoutingMode } from '../../src/model/desired.ts';
 import type { EndpointId } from '../../src/model/endpoint.ts';
-import { overlayDeviceName } from '../../src/model/network/overlay-device.ts';
+import { overlayDeviceName } from '../../src/model/ids.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { parseMac } from '../../src/net/mac.ts';

@@ -14,7 +14,7 @@ import { queryTcx } from '../../src/kernel/bpf/attach/tcx.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
-import { overlayDeviceName } from '../../src/model/network/overlay-device.ts';
+import { overlayDeviceName } from '../../src/model/ids.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { eventuallyDefined, sharedLab, type TestLab, threePods } from '../support/lab.ts';
 import { echoDatagrams } from '../support/lab-traffic.ts';

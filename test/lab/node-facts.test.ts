@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { describe } from 'node:test';
 import { nodeFacts } from '../../src/agent/node-facts/node-facts.ts';
-import { podBlocks } from '../../src/datapath/ids.ts';
+import { podBlocks } from '../../src/model/ids.ts';
 import { type Deed, deedSettings, everyFact, shown } from '../support/deeds.ts';
 import { sharedLab, threePods } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
-import { podBlocks } from '../../src/datapath/ids.ts';
 import { queryTcx } from '../../src/kernel/bpf/attach/tcx.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { listBlockFilters } from '../../src/kernel/netlink/block-filter.ts';
@@ -12,6 +11,7 @@ import { listLinks } from '../../src/kernel/netlink/link.ts';
 import type { Link } from '../../src/kernel/netlink/link-record.ts';
 import { listClsact } from '../../src/kernel/netlink/qdisc.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import { podBlocks } from '../../src/model/ids.ts';
 import { curl, eventuallyDefined, sharedLab, type TestLab, threePods } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
 

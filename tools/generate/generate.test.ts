@@ -19,7 +19,7 @@ const output = 'src/datapath/generated.ts';
 function folder(context: TestContext): string {
   const root = mkdtempSync(join(tmpdir(), 'heddle-generate-'));
   context.after(() => rmSync(root, { recursive: true }));
-  for (const name of ['bpf', 'dist/bpf', 'src/datapath']) {
+  for (const name of ['bpf', 'bench/programs', 'dist/bpf', 'shim', 'src/datapath']) {
     mkdirSync(join(root, name), { recursive: true });
   }
   copyFileSync('test/bpf/shapes.h', join(root, 'bpf/shared.h'));
@@ -40,10 +40,16 @@ test('generated files are up to date until the file or the object changes', (con
   assert.match(readFileSync(join(root, output), 'utf8'), /export interface ShapeKey/);
   assert.deepEqual(generate(root, '--check'), { code: 0, said: '' });
 
-  appendFileSync(join(root, output), '// edited by hand\n');
-  const stale = generate(root, '--check');
-  assert.equal(stale.code, 1);
-  assert.match(stale.said, /^src\/datapath\/generated\.ts is stale: .*run `npm run generate`/);
+  for (const file of [output, 'bpf/ids.h', 'shim/ids.h', 'bench/programs/ids.h']) {
+    appendFileSync(join(root, file), '// edited by hand\n');
+    const stale = generate(root, '--check');
+    assert.equal(stale.code, 1);
+    const lines = stale.said.split('\n');
+    assert.equal(lines.length, 1, stale.said);
+    assert.ok(lines[0]?.startsWith(`${file} is stale: `), stale.said);
+    assert.match(stale.said, /run `npm run generate` and commit it$/);
+    generate(root);
+  }
 });
 
 test('a missing object is one line, not a stack trace', (context) => {

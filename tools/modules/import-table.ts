@@ -72,7 +72,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'datapath/nft',
-    may: 'base net kernel model/* reconcile datapath/*',
+    may: 'base net kernel model/* reconcile',
     packages: 'node zod',
   },
   { of: 'datapath/tables.ts', may: 'datapath/attach datapath/host datapath/maps datapath/nft' },
@@ -90,7 +90,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'pods/records', may: 'base net model/* datapath/* cni', packages: 'node zod' },
   {
     of: 'pods/interface',
-    may: 'net kernel model/* model/network datapath/* datapath/host cni pods/records',
+    may: 'net kernel model/* datapath/host cni pods/records',
     packages: 'node',
   },
   {
@@ -99,7 +99,7 @@ export const importTable: readonly ImportLine[] = [
     packages: 'node',
   },
 
-  { of: 'agent/host', may: 'net kernel model datapath/* datapath/host pods' },
+  { of: 'agent/host', may: 'net kernel model datapath/host pods' },
   {
     of: 'agent/connections',
     may: 'base net kernel model/* reconcile datapath/* agent/host',
@@ -107,12 +107,12 @@ export const importTable: readonly ImportLine[] = [
   { of: 'agent/node-facts/rules', may: 'net kernel model/*' },
   {
     of: 'agent/node-facts/observed',
-    may: 'base net kernel model/* datapath/* datapath/host agent/host agent/node-facts/rules',
+    may: 'base net kernel model/* datapath/host agent/host agent/node-facts/rules',
     packages: 'node',
   },
   {
     of: 'agent/node-facts/checks',
-    may: 'base net kernel model datapath/* datapath/nft pods/interface agent/host agent/node-facts/observed agent/node-facts/rules',
+    may: 'base net kernel model datapath/nft pods/interface agent/host agent/node-facts/observed agent/node-facts/rules',
   },
   {
     of: 'agent/node-facts',
@@ -125,7 +125,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'agent/cluster',
-    may: 'base net kernel cluster model datapath/* cni config agent/server',
+    may: 'base net kernel cluster model cni config agent/server',
     packages: 'node',
   },
   {
@@ -189,7 +189,7 @@ export const importTable: readonly ImportLine[] = [
     may: 'cluster lab test/support test/kube/cluster',
     packages: 'node yaml zod',
   },
-  { of: 'tools/generate', may: 'kernel' },
+  { of: 'tools/generate', may: 'net kernel model cni api' },
   { of: 'tools/image-records', packages: 'node' },
   { of: 'tools/manifests', may: 'config test/kube/cluster', packages: 'node' },
   { of: 'tools/modules', packages: 'node oxc-parser' },

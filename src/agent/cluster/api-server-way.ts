@@ -3,11 +3,11 @@
 
 import { lookup } from 'node:dns/promises';
 import type { Logger } from '../../base/log.ts';
-import { mainTable, routeProtocol } from '../../datapath/ids.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { delRoute, listRoutes } from '../../kernel/netlink/route.ts';
-import { describeRoute, type RouteRecord } from '../../kernel/netlink/route-record.ts';
+import { describeRoute, mainTable, type RouteRecord } from '../../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { routeProtocol } from '../../model/ids.ts';
 import { type Address, isAddress, parseAddress, unmapped } from '../../net/address.ts';
 import { prefixContains } from '../../net/prefix.ts';
 

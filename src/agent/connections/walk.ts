@@ -9,7 +9,7 @@ import {
 } from '../../kernel/netfilter/conntrack.ts';
 import type { ConntrackEntry } from '../../kernel/netfilter/conntrack-record.ts';
 import { listRoutes } from '../../kernel/netlink/route.ts';
-import type { RouteType } from '../../kernel/netlink/route-record.ts';
+import { localTable, type RouteType } from '../../kernel/netlink/route-record.ts';
 import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { type Prefix, parsePrefix } from '../../net/prefix.ts';
 import { inPrefixes } from './in-prefixes.ts';
@@ -62,7 +62,6 @@ export async function walkConnections(options: WalkOptions): Promise<WalkResult>
 // Requested by type, because this table has an IPv6 multicast route per interface, a thousand for a thousand pods.
 function nodePrefixes(namespace: NetworkNamespace | undefined): readonly Prefix[] {
   using socket = NetlinkSocket.open({ namespace });
-  const localTable = 255;
   const own = takenTypes.flatMap((type) => listRoutes(socket, { table: localTable, type }));
   return [...own.map(({ destination }) => destination), ...neverForwarded];
 }

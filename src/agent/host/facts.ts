@@ -1,6 +1,5 @@
 // Facts about the node: the interfaces that lead off it, with MTU and addresses, read over netlink.
 
-import { mainTable, routeProtocol } from '../../datapath/ids.ts';
 import { type InterfaceAddress, listAddresses } from '../../kernel/netlink/address.ts';
 import { type ConfiguredLink, listConfiguredLinks } from '../../kernel/netlink/devconf.ts';
 import { outgoingPolicies } from '../../kernel/netlink/ipsec.ts';
@@ -8,9 +7,10 @@ import type { Link } from '../../kernel/netlink/link-record.ts';
 import type { Dumps } from '../../kernel/netlink/protocol/request.ts';
 import { steadyListing } from '../../kernel/netlink/protocol/steady-listing.ts';
 import { listRoutes } from '../../kernel/netlink/route.ts';
-import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
+import { mainTable, type RouteRecord } from '../../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { HostAddress, HostFacts, OccupiedRange, Uplink } from '../../model/host.ts';
+import { routeProtocol } from '../../model/ids.ts';
 import { isLinkLocal } from '../../model/network/underlay.ts';
 import { type Address, compareAddresses, isMapped } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';

@@ -2,13 +2,13 @@
 // `watchHost` would ignore one by one. The kernel drops them before they wake the agent. In doubt a notification
 // passes, because `watchHost` decides again.
 
-import { routeProtocol } from '../../datapath/ids.ts';
 import {
   assembleFilter,
   attributeOffset,
   type FilterInstruction,
   filterVerdicts,
 } from '../../kernel/netlink/protocol/socket-filter.ts';
+import { podLinkPrefix, routeProtocol } from '../../model/ids.ts';
 import { macBytes } from '../../net/mac.ts';
 import { gatewayMac } from '../../pods/interface/gateway.ts';
 
@@ -32,8 +32,8 @@ const macWord = { offset: 4 + 2, value: Buffer.from(macBytes(gatewayMac)).readUI
 // struct nlmsghdr, struct netconfmsg (4 bytes with its padding), the interface's index and one value.
 const oneSettingLength = 36;
 const forwardingAttribute = 0x0200;
-const character = (text: string): number => text.charCodeAt(0);
-const namePrefix = (character('h') << 8) | character('d');
+// Two letters, as a load of two bytes reads them.
+const namePrefix = (podLinkPrefix.charCodeAt(0) << 8) | podLinkPrefix.charCodeAt(1);
 
 /**
  * Drops new or changed links with the MAC of a pod's host interface and a name that begins as its name does

@@ -1,7 +1,7 @@
 // Finds whose queue or program was removed. If it was at a pod's interface, the agent checks immediately.
 
-import { podBlocks } from '../../datapath/ids.ts';
 import type { RemovedHook } from '../../kernel/netlink/removed-hook.ts';
+import { podBlocks } from '../../model/ids.ts';
 import { podQueue } from '../../model/pod-queue.ts';
 import type { Pods } from '../../pods/pods.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { routeProtocol } from '../../datapath/ids.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
 import type { Notification } from '../../kernel/netlink/notifications.ts';
 import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
+import { routeProtocol } from '../../model/ids.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parsePrefix } from '../../net/prefix.ts';

@@ -1,8 +1,8 @@
 // Watches changes of the node's own interfaces, addresses and default routes, and pod interfaces that are deleted.
 
-import { routeProtocol } from '../../datapath/ids.ts';
 import type { Notification } from '../../kernel/netlink/notifications.ts';
 import type { RemovedHook } from '../../kernel/netlink/removed-hook.ts';
+import { routeProtocol } from '../../model/ids.ts';
 import { isQueueName } from '../../model/pod-queue.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { isEndpointName } from '../../pods/interface/names.ts';

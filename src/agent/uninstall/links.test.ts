@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Link } from '../../kernel/netlink/link-record.ts';
-import { overlayMac } from '../../model/network/overlay-device.ts';
+import { ownMacs } from '../../model/ids.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parseMac } from '../../net/mac.ts';
 import { gatewayMac } from '../../pods/interface/gateway.ts';
@@ -13,17 +13,22 @@ const other = parseMac('02:00:5e:10:00:01');
 type Traits = Omit<Parameters<typeof isOurs>[0], 'ifIndex'>;
 const marks = { withBlocks: new Set([8 as IfIndex]), recorded: new Set([9 as IfIndex]) };
 const rows: readonly (readonly [string, Traits, boolean])[] = [
-  ['the VXLAN device', { name: 'heddle_vxlan', kind: 'vxlan', mac: overlayMac, vxlan }, true],
+  ['the VXLAN device', { name: 'heddle_vxlan', kind: 'vxlan', mac: ownMacs.overlay, vxlan }, true],
   ['with another MAC', { name: 'heddle_vxlan', kind: 'vxlan', mac: other, vxlan }, true],
-  ['under another name', { name: 'vx7', kind: 'vxlan', mac: overlayMac, vxlan }, true],
+  ['under another name', { name: 'vx7', kind: 'vxlan', mac: ownMacs.overlay, vxlan }, true],
   ['of another network', { name: 'vx7', kind: 'vxlan', mac: other, vxlan }, false],
   [
     'with one tunnel key',
-    { name: 'vx7', kind: 'vxlan', mac: overlayMac, vxlan: { ...vxlan, collectMetadata: false } },
+    {
+      name: 'vx7',
+      kind: 'vxlan',
+      mac: ownMacs.overlay,
+      vxlan: { ...vxlan, collectMetadata: false },
+    },
     false,
   ],
-  ['a bridge of that name', { name: 'heddle_vxlan', kind: 'bridge', mac: overlayMac }, false],
-  ['a bridge of that MAC', { name: 'br0', kind: 'bridge', mac: overlayMac }, false],
+  ['a bridge of that name', { name: 'heddle_vxlan', kind: 'bridge', mac: ownMacs.overlay }, false],
+  ['a bridge of that MAC', { name: 'br0', kind: 'bridge', mac: ownMacs.overlay }, false],
 ] satisfies readonly (readonly [string, Partial<Link> & Traits, boolean])[];
 
 for (const [what, link, expected] of rows) {

@@ -4,13 +4,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasOurBlocks } from '../../datapath/attach/pod-blocks.ts';
-import { queueMac } from '../../datapath/ids.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { delLinkAsync, listLinks } from '../../kernel/netlink/link.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
 import { listClsact } from '../../kernel/netlink/qdisc.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
-import { isOverlayDevice, overlayDeviceName } from '../../model/network/overlay-device.ts';
+import { overlayDeviceName, ownMacs } from '../../model/ids.ts';
+import { isOverlayDevice } from '../../model/network/overlay-device.ts';
 import { isQueueName } from '../../model/pod-queue.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { gatewayMac } from '../../pods/interface/gateway.ts';
@@ -57,7 +57,7 @@ export function isOurs(
   const { ifIndex, name, mac, kind } = link;
   if (kind === 'vxlan') return name === overlayDeviceName || isOverlayDevice(link);
   if (kind !== 'veth') return false;
-  if (withBlocks.has(ifIndex) || (isQueueName(name) && mac === queueMac)) return true;
+  if (withBlocks.has(ifIndex) || (isQueueName(name) && mac === ownMacs.queue)) return true;
   const signs = [isEndpointName(name), mac === gatewayMac, recorded.has(ifIndex)];
   return signs.filter((sign) => sign).length >= 2;
 }

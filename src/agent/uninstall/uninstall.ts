@@ -7,7 +7,6 @@ import type { CniPlaces } from '../../cni/install.ts';
 import type { AgentConfig } from '../../config/schema.ts';
 import { detachAll } from '../../datapath/attach/pinned-link.ts';
 import { isNextHop } from '../../datapath/host/next-hops.ts';
-import { nftTableName, routeProtocol } from '../../datapath/ids.ts';
 import { describePins, pinNames, unpinFolder } from '../../datapath/load/pins.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { Nftables } from '../../kernel/netfilter/nftables.ts';
@@ -15,6 +14,7 @@ import { delNeighbour, listNeighbours } from '../../kernel/netlink/neighbour.ts'
 import { delRoute, listRoutes } from '../../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
+import { nftTableName, routeProtocol } from '../../model/ids.ts';
 import { sysctlMemory } from '../sysctl-memory.ts';
 import { removeOurCni } from './cni.ts';
 import { removeFiles, removeIfEmpty } from './files.ts';

@@ -1,15 +1,15 @@
 // The kernel's state on this node as text, for a bug report. Rarely requested, so the sockets are opened per request.
 
 import type { KernelView } from '../../api/kernel.ts';
-import { mainTable, nftTableName } from '../../datapath/ids.ts';
 import { Nftables } from '../../kernel/netfilter/nftables.ts';
 import { listAddresses } from '../../kernel/netlink/address.ts';
 import { listLinks } from '../../kernel/netlink/link.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
 import { listNeighbours, type Neighbour } from '../../kernel/netlink/neighbour.ts';
 import { listRoutes } from '../../kernel/netlink/route.ts';
-import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
+import { mainTable, type RouteRecord } from '../../kernel/netlink/route-record.ts';
 import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { nftTableName } from '../../model/ids.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 
 const mostLines = 10_000;

@@ -37,7 +37,10 @@ for (const [what, file] of bad) {
     const files = podFiles(JSON.stringify([...good, file]));
     assert.deepEqual(files.slice(0, -1), good);
     assert.equal(files.at(-1)?.path, 'refused-files.missing');
-    assert.match(files.at(-1)?.content ?? '', /^.*: (is|content is|occurs|has) .*\n$|^a file .*\n$/);
+    assert.match(
+      files.at(-1)?.content ?? '',
+      /^.*: (is|content is|occurs|has) .*\n$|^a file .*\n$/,
+    );
   });
 }
 

@@ -17,6 +17,7 @@ import {
   listClsact,
 } from '../../kernel/netlink/qdisc.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { podBlocks } from '../../model/ids.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type {
   Attached,
@@ -25,7 +26,6 @@ import type {
   Attachment,
   InterfaceAttachment,
 } from '../attacher.ts';
-import { podBlocks } from '../ids.ts';
 
 export interface BlockAttachOptions {
   /** In the node's namespace. */

@@ -6,7 +6,7 @@ import { delAddress, listAddresses, replaceAddress } from '../../kernel/netlink/
 import { linkByName } from '../../kernel/netlink/link.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { OverlayDevice, PodRange } from '../../model/desired.ts';
-import { overlayDeviceName } from '../../model/network/overlay-device.ts';
+import { overlayDeviceName } from '../../model/ids.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { familyBits } from '../../net/prefix.ts';

@@ -10,12 +10,12 @@ import {
 import { steadyListing } from '../../kernel/netlink/protocol/steady-listing.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
+import { routeProtocol } from '../../model/ids.ts';
 import type { Address } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
 import { ofEachEndpoint, type StateContents } from '../contents.ts';
-import { routeProtocol } from '../ids.ts';
 import { writeBatch } from '../writes.ts';
 
 export interface NeighbourEntry {

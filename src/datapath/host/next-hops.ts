@@ -13,9 +13,9 @@ import {
 } from '../../kernel/netlink/neighbour.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { NextHop } from '../../model/desired.ts';
+import { nextHopProtocol } from '../../model/ids.ts';
 import type { EntryFailure, Keyed, Table } from '../../reconcile/table.ts';
 import type { StateContents } from '../contents.ts';
-import { nextHopProtocol } from '../ids.ts';
 import { writeBatch } from '../writes.ts';
 import { isPodNeighbour, type NeighbourListing, neighbourListing } from './neighbours.ts';
 

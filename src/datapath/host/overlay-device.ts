@@ -6,7 +6,7 @@ import type { Link } from '../../kernel/netlink/link-record.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { addVxlan } from '../../kernel/netlink/vxlan.ts';
 import type { OverlayDevice } from '../../model/desired.ts';
-import { overlayDeviceName, overlayMac } from '../../model/network/overlay-device.ts';
+import { overlayDeviceName, ownMacs } from '../../model/ids.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { Port } from '../../net/port.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
@@ -32,7 +32,7 @@ export function linkContents(): StateContents<LinkEntry> {
 }
 
 function entriesOfOverlay({ name, port, mtuBytes }: OverlayDevice): EntryGroup<LinkEntry> {
-  const entry: LinkEntry = { name, port, mac: overlayMac, mtuBytes, sound: true };
+  const entry: LinkEntry = { name, port, mac: ownMacs.overlay, mtuBytes, sound: true };
   return [[name, entry]];
 }
 

@@ -7,9 +7,9 @@ import { addClsact, clsactOf } from '../../kernel/netlink/qdisc.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { replaceTbf } from '../../kernel/netlink/tbf.ts';
 import { addVeth } from '../../kernel/netlink/veth.ts';
+import { ownMacs, podBlocks } from '../../model/ids.ts';
 import { isQueueName, type PodQueue } from '../../model/pod-queue.ts';
 import type { IfIndex } from '../../net/if-index.ts';
-import { podBlocks, queueMac } from '../ids.ts';
 import type { Bucket } from './token-bucket.ts';
 
 /** The maximum packet length, because a pod sets the MTU of its end as it likes. */
@@ -49,8 +49,8 @@ export function makeQueue(
       if (taken !== undefined && isQueueName(taken.name)) removeQueue(socket, taken.ifIndex);
     }
     addVeth(socket, {
-      ...{ name, ifIndex, mac: queueMac, mtuBytes: queueMtuBytes },
-      peer: { name: farName, ifIndex: farIfIndex, mac: queueMac, mtuBytes: queueMtuBytes },
+      ...{ name, ifIndex, mac: ownMacs.queue, mtuBytes: queueMtuBytes },
+      peer: { name: farName, ifIndex: farIfIndex, mac: ownMacs.queue, mtuBytes: queueMtuBytes },
     });
     for (const end of [ifIndex, farIfIndex]) withoutAddresses(socket, end);
   }

@@ -7,16 +7,16 @@ import { isKernelError, KernelError } from '../../kernel/errno.ts';
 import type { Dumps } from '../../kernel/netlink/protocol/request.ts';
 import { steadyListing } from '../../kernel/netlink/protocol/steady-listing.ts';
 import { addRoute, delRoute, listRoutes, replaceRoute } from '../../kernel/netlink/route.ts';
-import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
+import { mainTable, type RouteRecord } from '../../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { PodRange, RemoteRange } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
+import { routeProtocol } from '../../model/ids.ts';
 import type { Address, AddressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { hostPrefix, type Prefix, prefixFamily } from '../../net/prefix.ts';
 import type { EntryFailure, EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
 import { ofEachEndpoint, type StateContents } from '../contents.ts';
-import { mainTable, routeProtocol } from '../ids.ts';
 import { sameFields } from '../same-fields.ts';
 import { writeBatch } from '../writes.ts';
 

@@ -9,7 +9,7 @@ import { isKernelError } from '../../kernel/errno.ts';
 import { readSysctl, type SysctlName, writeSysctl } from '../../kernel/sysctl.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Uplink } from '../../model/host.ts';
-import { overlayDeviceName } from '../../model/network/overlay-device.ts';
+import { overlayDeviceName } from '../../model/ids.ts';
 import { addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { isReachedByLoopback } from '../../net/port-mapping.ts';

@@ -2,8 +2,8 @@
 // written alone, and the others keep their handles and counts.
 
 import { createHash } from 'node:crypto';
+import { nftKey } from '../../model/ids.ts';
 import type { EntryGroup } from '../../reconcile/table.ts';
-import { nftKey } from '../ids.ts';
 import { type Chain, type Collection, placeText, type TableContents } from './rule-text.ts';
 
 export type NftEntry = NftDefinition | NftChain | NftElement;

@@ -2,6 +2,7 @@
 // connection, whatever the number of mappings; connection tracking handles the other packets.
 
 import type { LocalEndpoint } from '../../model/endpoint.ts';
+import { podLinkPrefix } from '../../model/ids.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
 import { isAnyAddress, type PortMapping } from '../../net/port-mapping.ts';
 import type { Prefix } from '../../net/prefix.ts';
@@ -11,6 +12,7 @@ import {
   addressSet,
   type Chain,
   type Collection,
+  fromPods,
   priorities,
   type TableContents,
 } from './rule-text.ts';
@@ -111,7 +113,7 @@ const loopbackGuard: Chain = {
   at: { type: 'filter', hook: 'prerouting', priority: priorities.raw },
   // A pod's interface routes loopback addresses for the node's own connections to 127.0.0.1 (docs/datapath.md): packets
   // from a pod to the node's loopback are dropped here, before any reply gets a loopback address again.
-  rules: [`iifname "hd*" ip daddr 127.0.0.0/8 counter name "${loopbackCounter}" drop`],
+  rules: [`${fromPods} ip daddr 127.0.0.0/8 counter name "${loopbackCounter}" drop`],
 };
 
 function chains(families: readonly Family[]): readonly Chain[] {
@@ -144,8 +146,10 @@ function chains(families: readonly Family[]): readonly Chain[] {
       // Otherwise the pod would reply to itself, or to its own loopback, without passing here again. A packet with the
       // pod's address from another interface is forged; it keeps that address, so that the pod's program refuses it.
       rules: families.flatMap(({ ip, family, loopback }) => [
-        `iifname "hd*" ${ip} saddr . ${ip} daddr @hairpin${family} masquerade`,
-        ...(family === 4 ? [`oifname "hd*" ip saddr ${loopback} ct status dnat masquerade`] : []),
+        `${fromPods} ${ip} saddr . ${ip} daddr @hairpin${family} masquerade`,
+        ...(family === 4
+          ? [`oifname "${podLinkPrefix}*" ip saddr ${loopback} ct status dnat masquerade`]
+          : []),
       ]),
     },
   ];

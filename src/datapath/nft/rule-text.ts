@@ -1,7 +1,11 @@
 // Parts of an nftables table, with rules and elements in nft's syntax.
 
+import { podLinkPrefix } from '../../model/ids.ts';
 import type { AddressFamily } from '../../net/address.ts';
 import { type Prefix, prefixFamily } from '../../net/prefix.ts';
+
+/** Matches packets that come in by any pod's host interface. */
+export const fromPods: string = `iifname "${podLinkPrefix}*"`;
 
 export interface Collection {
   readonly kind: 'set' | 'map';

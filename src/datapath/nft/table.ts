@@ -5,8 +5,8 @@
 import { memoize } from '../../base/memoize.ts';
 import { isKernelError, KernelError } from '../../kernel/errno.ts';
 import type { Nftables } from '../../kernel/netfilter/nftables.ts';
+import { nftKey, nftTableName as tableName } from '../../model/ids.ts';
 import type { TableChange, TransactedTable } from '../../reconcile/table.ts';
-import { nftKey, nftTableName as tableName } from '../ids.ts';
 import { isSameNftEntry, type NftChain, type NftEntry, nftEntryKey } from './entries.ts';
 import { type NftListing, readTable, writtenMark } from './listing.ts';
 import { changeCommands, tableBody } from './transaction.ts';

@@ -1,7 +1,7 @@
 // Commands for nft that turn the present contents of the table `inet heddle` into the desired ones.
 
+import { nftKey as table } from '../../model/ids.ts';
 import type { TableChange } from '../../reconcile/table.ts';
-import { nftKey as table } from '../ids.ts';
 import {
   type NftChain,
   type NftDefinition,

@@ -2,12 +2,14 @@
 // first; these rules are for packets that bypass them (docs/datapath.md).
 
 import type { TunnelEnds } from '../../model/desired.ts';
+import { podLinkPrefix } from '../../model/ids.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
 import { hostPrefix } from '../../net/prefix.ts';
 import {
   addressSet,
   type Chain,
   type Collection,
+  fromPods,
   priorities,
   type TableContents,
 } from './rule-text.ts';
@@ -93,7 +95,7 @@ function checkRules({ uplinks }: TunnelEnds, families: readonly FamilyWords[]): 
     ...families.flatMap((each) =>
       notFromPods(uplinks).map((condition) => `${condition} ${fromPeer(each)} accept`),
     ),
-    ...families.map(({ family, ip }) => `iifname "hd*" ${ip} daddr @tunnel_peers${family} ${drop}`),
+    ...families.map(({ family, ip }) => `${fromPods} ${ip} daddr @tunnel_peers${family} ${drop}`),
     `fib daddr type { local, broadcast, multicast, anycast } ${drop}`,
   ];
 }
@@ -195,7 +197,7 @@ function passing(
   return {
     name: 'tunnel_passes',
     at: { type: 'filter', hook: 'forward', priority: priorities.raw },
-    rules: [`iifname "hd*" udp dport ${port} jump ${check}`, ...forwarded],
+    rules: [`${fromPods} udp dport ${port} jump ${check}`, ...forwarded],
   };
 }
 
@@ -245,6 +247,11 @@ function toPeer({ family, ip }: FamilyWords): string {
 
 // The name of an uplink may begin like those of pods' interfaces.
 function notFromPods(uplinks: readonly string[]): readonly string[] {
-  const alike = uplinks.filter((name) => /^hd[\w.:@-]*$/.test(name));
-  return ['iifname != "hd*"', ...alike.map((name) => `iifname ${JSON.stringify(name)}`)];
+  const alike = uplinks.filter(
+    (name) => name.startsWith(podLinkPrefix) && /^[\w.:@-]+$/.test(name),
+  );
+  return [
+    `iifname != "${podLinkPrefix}*"`,
+    ...alike.map((name) => `iifname ${JSON.stringify(name)}`),
+  ];
 }

@@ -19,6 +19,10 @@ import { familyNumbers, familyOf, type Scope, scopeNumber, scopeOf } from './pro
 import { type MessageWriter, malformed } from './protocol/message.ts';
 import { withoutAbsent } from './protocol/record.ts';
 
+/** `main` and `local`, as `ip route show table` calls them (linux/rtnetlink.h). */
+export const mainTable = 254;
+export const localTable = 255;
+
 export interface RouteRecord {
   /** The default route is `0.0.0.0/0` or `::/0`. */
   readonly destination: Prefix;
@@ -28,7 +32,7 @@ export interface RouteRecord {
    * number.
    */
   readonly protocol: number;
-  /** 254 is `main`, 255 `local`. */
+  /** `mainTable`, `localTable` or another one. */
   readonly table: number;
   /** May be of the other family (RFC 5549: IPv4 via an IPv6 neighbour). */
   readonly gateway?: Address | undefined;
@@ -185,7 +189,7 @@ export function describeRoute(route: RouteRecord): string {
     destination,
     gateway === undefined ? '' : ` via ${gateway}`,
     ifIndex === undefined ? '' : ` dev index ${ifIndex}`,
-    table === 254 ? '' : ` table ${table}`,
+    table === mainTable ? '' : ` table ${table}`,
   ].join('');
 }
 

@@ -1,21 +1,14 @@
 // The VXLAN device, equal on every node.
 
-import { type Mac, parseMac } from '../../net/mac.ts';
-
-export const overlayDeviceName = 'heddle_vxlan';
-
-/**
- * Locally administered. The pods' gateway has it too, so that a pod's frames arrive addressed to the device of the
- * other node.
- */
-export const overlayMac: Mac = parseMac('02:68:65:64:64:6c');
+import type { Mac } from '../../net/mac.ts';
+import { ownMacs } from '../ids.ts';
 
 /**
  * Whether a link is the device, under any name: no other network uses this MAC for a device that takes its tunnel keys
  * from packets.
  */
 export function isOverlayDevice({ mac, vxlan }: OverlayTraits): boolean {
-  return mac === overlayMac && vxlan?.collectMetadata === true;
+  return mac === ownMacs.overlay && vxlan?.collectMetadata === true;
 }
 
 interface OverlayTraits {

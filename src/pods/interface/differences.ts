@@ -1,13 +1,13 @@
 // CHECK: finds differences between a pod's interface in the kernel and the result of ADD. Additions by others
 // (addresses, routes, interfaces) are not differences.
 
-import { mainTable } from '../../datapath/ids.ts';
 import { listAddresses } from '../../kernel/netlink/address.ts';
 import { linkByIndex, linkByName } from '../../kernel/netlink/link.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
 import { neighbourOf } from '../../kernel/netlink/neighbour.ts';
 import { PartialDumps } from '../../kernel/netlink/partial-listing.ts';
 import { listRoutes } from '../../kernel/netlink/route.ts';
+import { mainTable } from '../../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { addressFamily } from '../../net/address.ts';

@@ -13,11 +13,11 @@ import type { Link } from '../../kernel/netlink/link-record.ts';
 import { hasMoreThan, PartialDumps } from '../../kernel/netlink/partial-listing.ts';
 import { delRoute, listRoutes } from '../../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { doomedGroup } from '../../model/ids.ts';
 import { addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { EndpointRecord } from '../records/record.ts';
 import { doomedName } from './names.ts';
-import { doomedGroup } from './removal.ts';
 
 // Each address costs another request, each route a walk in the kernel.
 const mostAddresses = 16;

@@ -1,9 +1,8 @@
 // The gateway of every pod on every node: link-local addresses that no device has, because the pod has a permanent
 // neighbour entry for them. They lead to the host side of its veth.
 
-import { mainTable, routeProtocol } from '../../datapath/ids.ts';
-import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
-import { overlayMac } from '../../model/network/overlay-device.ts';
+import { mainTable, type RouteRecord } from '../../kernel/netlink/route-record.ts';
+import { ownMacs, routeProtocol } from '../../model/ids.ts';
 import type { Address, AddressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { Mac } from '../../net/mac.ts';
@@ -15,7 +14,7 @@ export const podGateways: Readonly<Record<AddressFamily, Address>> = {
 };
 
 /** MAC of the host side of every pod's veth. Packets from a pod carry it to another node's VXLAN device, too. */
-export const gatewayMac: Mac = overlayMac;
+export const gatewayMac: Mac = ownMacs.overlay;
 
 /**
  * `ifIndex`: index of the pod's interface. Equivalent to: `ip route add default via GATEWAY dev eth0 onlink proto 72`.

@@ -4,11 +4,11 @@
 import { batch } from '../../kernel/netlink/batch.ts';
 import { linkByName, setLink } from '../../kernel/netlink/link.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { doomedGroup } from '../../model/ids.ts';
 import { queueNames } from '../../model/pod-queue.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { EndpointRecord } from '../records/record.ts';
 import { doomedName } from './names.ts';
-import { doomedGroup } from './removal.ts';
 
 /**
  * Returns one of its ends, which is now in `doomedGroup`; undefined without a queue. Without a record it is searched

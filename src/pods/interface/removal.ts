@@ -2,16 +2,13 @@
 // the RTNL lock held, and as long for a hundred together: so concurrent deletions share a request, and interfaces that
 // are already useless are deleted a little later, when no one waits for it.
 
-import { queueMac } from '../../datapath/ids.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { delLinkGroupAsync, listLinks, setLink } from '../../kernel/netlink/link.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { doomedGroup, ownMacs } from '../../model/ids.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { gatewayMac } from './gateway.ts';
 import { isDoomedName } from './names.ts';
-
-/** Group of the interfaces that are about to be deleted; only heddle's have it: 'hdx' as ASCII. */
-export const doomedGroup = 0x686478;
 
 export class LinkRemoval implements Disposable {
   readonly #socket: NetlinkSocket;
@@ -54,7 +51,7 @@ export class LinkRemoval implements Disposable {
    */
   finishEarlier(): void {
     const left = listLinks(this.#socket, { kind: 'veth' }).filter(
-      ({ name, mac }) => isDoomedName(name) && (mac === gatewayMac || mac === queueMac),
+      ({ name, mac }) => isDoomedName(name) && (mac === gatewayMac || mac === ownMacs.queue),
     );
     for (const { ifIndex } of left) setLink(this.#socket, { ifIndex, group: doomedGroup });
     if (left.length > 0) this.#earlier = this.#flush().catch(() => undefined);

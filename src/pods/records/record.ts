@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { CniAttachment } from '../../cni/request.ts';
 import type { EndpointId, LocalEndpoint } from '../../model/endpoint.ts';
+import { podLinkPrefix } from '../../model/ids.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parseMac } from '../../net/mac.ts';
@@ -24,7 +25,7 @@ export function isComplete(record: EndpointRecord): record is LocalEndpoint {
 /** Deterministic for an attachment, so that DEL finds the interface even without a record. 13 characters. */
 export function hostIfNameOf({ containerId, ifName }: CniAttachment): string {
   const digest = createHash('sha256').update(`${containerId}/${ifName}`).digest('hex');
-  return `hd${digest.slice(0, 11)}`;
+  return `${podLinkPrefix}${digest.slice(0, 11)}`;
 }
 
 const limit = z.object({

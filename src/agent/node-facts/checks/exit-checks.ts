@@ -2,7 +2,7 @@
 
 import type { ConfiguredLink } from '../../../kernel/netlink/devconf.ts';
 import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
-import { overlayDeviceName } from '../../../model/network/overlay-device.ts';
+import { overlayDeviceName } from '../../../model/ids.ts';
 import { isLinkLocal } from '../../../model/network/underlay.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../../net/address.ts';
 import type { IfIndex } from '../../../net/if-index.ts';

@@ -2,7 +2,8 @@
 
 import type { ConfiguredLink } from '../../../kernel/netlink/devconf.ts';
 import type { DesiredState } from '../../../model/desired.ts';
-import { isOverlayDevice, overlayDeviceName } from '../../../model/network/overlay-device.ts';
+import { overlayDeviceName } from '../../../model/ids.ts';
+import { isOverlayDevice } from '../../../model/network/overlay-device.ts';
 import { addressFamily } from '../../../net/address.ts';
 import type { IfIndex } from '../../../net/if-index.ts';
 import { prefixFamily } from '../../../net/prefix.ts';

@@ -1,7 +1,6 @@
 // Routing rules of other software that refuse packets of pods to outside the cluster.
 
-import { mainTable } from '../../../datapath/ids.ts';
-import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
+import { mainTable, type RouteRecord } from '../../../kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../../kernel/netlink/rule.ts';
 import { type AddressFamily, parseAddress } from '../../../net/address.ts';
 import {

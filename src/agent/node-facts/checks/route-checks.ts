@@ -1,12 +1,11 @@
 // Facts about routes and routing rules of other software that take addresses from pod ranges.
 
 import { memoize } from '../../../base/memoize.ts';
-import { mainTable } from '../../../datapath/ids.ts';
 import type { InterfaceAddress } from '../../../kernel/netlink/address.ts';
-import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
+import { localTable, mainTable, type RouteRecord } from '../../../kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../../kernel/netlink/rule.ts';
 import type { DesiredState, PodRange, RemoteRange } from '../../../model/desired.ts';
-import { overlayDeviceName } from '../../../model/network/overlay-device.ts';
+import { overlayDeviceName } from '../../../model/ids.ts';
 import { PrefixIndex } from '../../../model/prefix-index.ts';
 import { contains, firstFrom, orderedPrefix } from '../../../model/prefix-order.ts';
 import type { IfIndex } from '../../../net/if-index.ts';
@@ -151,8 +150,6 @@ const rangeFinder = memoize((own: readonly PodRange[]) =>
     return (prefix) => ranges.around(orderedPrefix(prefix))?.ordered.prefix;
   }),
 );
-
-const localTable = 255;
 
 /** Which table is looked up first for packets to pods, and which packets additional rules refuse. */
 export function ruleFindings(node: ObservedNode): readonly Finding[] {

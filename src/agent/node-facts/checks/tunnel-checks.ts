@@ -1,6 +1,6 @@
 // Facts about tunnel packets: other nodes accept them only from addresses by which they know this node.
 
-import { overlayDeviceName } from '../../../model/network/overlay-device.ts';
+import { overlayDeviceName } from '../../../model/ids.ts';
 import { PrefixIndex } from '../../../model/prefix-index.ts';
 import { orderedPrefix } from '../../../model/prefix-order.ts';
 import { type Address, addressFamily } from '../../../net/address.ts';

@@ -2,7 +2,6 @@
 // the shared blocks of pods' interfaces as one listing for all, and tcx programs at those interfaces in turn
 // (pod-programs.ts).
 
-import { podBlocks } from '../../../datapath/ids.ts';
 import { type Direction, queryTcx } from '../../../kernel/bpf/attach/tcx.ts';
 import { isKernelError } from '../../../kernel/errno.ts';
 import {
@@ -12,6 +11,7 @@ import {
 } from '../../../kernel/netlink/link-filter.ts';
 import type { Dumps } from '../../../kernel/netlink/protocol/request.ts';
 import type { DesiredState } from '../../../model/desired.ts';
+import { podBlocks } from '../../../model/ids.ts';
 import type { IfIndex } from '../../../net/if-index.ts';
 import type { ForeignProgram } from './observed-node.ts';
 import { PodPrograms } from './pod-programs.ts';

@@ -1,8 +1,8 @@
 // nftables rules of other software on the path of pods' packets, listed again when the rules of the namespace change,
 // but never so often that listing takes a noticeable share of a processor.
 
-import { nftTableName } from '../../../datapath/ids.ts';
 import type { Nftables } from '../../../kernel/netfilter/nftables.ts';
+import { nftTableName } from '../../../model/ids.ts';
 import {
   hasXtables,
   type ListedChain,

@@ -7,7 +7,7 @@ import { memoizeLast } from '../../../base/memoize.ts';
 import type { Dumps } from '../../../kernel/netlink/protocol/request.ts';
 import { steadyListing } from '../../../kernel/netlink/protocol/steady-listing.ts';
 import { listRoutes } from '../../../kernel/netlink/route.ts';
-import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
+import { localTable, mainTable, type RouteRecord } from '../../../kernel/netlink/route-record.ts';
 import { type ListedRule, listRules } from '../../../kernel/netlink/rule.ts';
 import { readSysctl, type SysctlName, sysctlFile } from '../../../kernel/sysctl.ts';
 import type { DesiredState } from '../../../model/desired.ts';
@@ -34,9 +34,8 @@ export interface NodeObserverOptions {
   readonly now?: () => number;
 }
 
-const localTable = 255;
 // unspec, compat, default, main and local.
-const ordinaryTables: ReadonlySet<number> = new Set([0, 252, 253, 254, localTable]);
+const ordinaryTables: ReadonlySet<number> = new Set([0, 252, 253, mainTable, localTable]);
 
 export class NodeObserver {
   readonly #options: NodeObserverOptions;

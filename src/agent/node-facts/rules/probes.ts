@@ -2,6 +2,7 @@
 
 import type { DesiredState } from '../../../model/desired.ts';
 import type { LocalEndpoint } from '../../../model/endpoint.ts';
+import { podLinkPrefix } from '../../../model/ids.ts';
 import {
   type Address,
   type AddressFamily,
@@ -17,7 +18,7 @@ import { protocolProbes } from './protocol-probes.ts';
 // Outside addresses that rules against private and documentation addresses do not match.
 const outside = { 4: parseAddress('9.9.9.9'), 6: parseAddress('2620:fe::fe') } as const;
 /** Name of a possible pod interface, for a node without pods. */
-const anyPod = 'hd0123456789a';
+const anyPod = `${podLinkPrefix}0123456789a`;
 
 export function probesOf(desired: DesiredState, family: AddressFamily): readonly Probe[] {
   const { podRanges, uplinks } = desired;
