@@ -2,6 +2,7 @@
 
 import type { PodName } from '../api/endpoints.ts';
 import type { FlowEndView, FlowLine, FlowRecord } from '../api/flows.ts';
+import { namespacedName } from '../base/namespaced-name.ts';
 
 export interface FlowFilter {
   /** A pod `namespace/name`, a namespace `shop/`, a node or an address; a port may follow: `shop/db-1:5432`. */
@@ -28,8 +29,8 @@ function sentBy({ from, by }: FlowRecord, wanted: string | undefined): boolean {
   return addresses.includes(wanted) || (pod !== undefined && podMatches(pod, wanted));
 }
 
-function podMatches({ namespace, name }: PodName, wanted: string): boolean {
-  return wanted === `${namespace}/${name}` || wanted === `${namespace}/`;
+function podMatches(pod: PodName, wanted: string): boolean {
+  return wanted === namespacedName(pod) || wanted === `${pod.namespace}/`;
 }
 
 function endMatches(end: FlowEndView, wanted: string | undefined): boolean {

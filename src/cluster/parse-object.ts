@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { InputError } from '../base/input-error.ts';
+import { namespacedName } from '../base/namespaced-name.ts';
 import { parseFields } from '../base/parse-fields.ts';
 import { objectNameField, optional } from './field.ts';
 import type {
@@ -117,7 +118,7 @@ export function isOurList(kind: string, apiVersion: unknown): boolean {
 // Uses only the name, so that an object is identified even if the rest of it is invalid.
 function objectKey(kind: ClusterKind, raw: unknown, where: string): string {
   const { name, namespace = 'default' } = parseFields(identity, raw, where).metadata;
-  return kind === 'Node' || kind === 'Namespace' ? name : `${namespace}/${name}`;
+  return kind === 'Node' || kind === 'Namespace' ? name : namespacedName({ namespace, name });
 }
 
 // kubectl refuses `kind: node`. If it were ignored, the object would be missing without a message.

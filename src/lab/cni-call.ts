@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { namespacedName } from '../base/namespaced-name.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import type { LabPortMapping } from './manifests.ts';
 import { shimPath } from './paths.ts';
@@ -88,7 +89,7 @@ function pluginConfiguration({ node, portMappings }: PluginRequest): string {
 }
 
 function cniError({ command, pod }: PluginRequest, stdout: string, stderr: string): PluginError {
-  const what = `CNI ${command} of ${pod.namespace}/${pod.name}`;
+  const what = `CNI ${command} of ${namespacedName(pod)}`;
   try {
     const { code, msg, details } = errorReply.parse(JSON.parse(stdout));
     return new PluginError(`${what}: ${msg}${details ? ` (${details})` : ''} (code ${code})`, code);

@@ -1,17 +1,18 @@
 // Resolves words of a command line to a place in a lab.
 
 import { InputError } from '../base/input-error.ts';
+import { namespacedName } from '../base/namespaced-name.ts';
 import type { LabRecord, PodRecord } from './record.ts';
 import type { LabPlace } from './spawn.ts';
 
 /** Accepts `namespace/name`, or a name if it is unique. Throws InputError with the existing pods. */
 export function findPod(record: LabRecord, text: string): PodRecord {
-  const matches = record.pods.filter(({ namespace, name }) =>
-    text.includes('/') ? `${namespace}/${name}` === text : name === text,
+  const matches = record.pods.filter((pod) =>
+    text.includes('/') ? namespacedName(pod) === text : pod.name === text,
   );
   const [pod] = matches;
   if (pod !== undefined && matches.length === 1) return pod;
-  const known = record.pods.map(({ namespace, name }) => `${namespace}/${name}`).join(', ');
+  const known = record.pods.map(namespacedName).join(', ');
   const rule = pod === undefined ? 'is not a pod of lab' : 'matches more than one pod of lab';
   throw new InputError({ object: 'pod', value: text, rule: `${rule} ${record.name} (${known})` });
 }

@@ -1,6 +1,7 @@
 // All pods of a lab: creates, replaces and removes them to match the manifests.
 
 import { join } from 'node:path';
+import { namespacedName } from '../base/namespaced-name.ts';
 import type { PodFacts } from './cluster-files.ts';
 import type { DesiredPod } from './desired-pods.ts';
 import { LabPod } from './lab-pod.ts';
@@ -30,7 +31,7 @@ export class LabPods {
 
   records(): readonly PodRecord[] {
     const records = [...this.#pods.values()].map((pod) => pod.record());
-    return records.sort((left, right) => (nameOf(left) < nameOf(right) ? -1 : 1));
+    return records.sort((left, right) => (namespacedName(left) < namespacedName(right) ? -1 : 1));
   }
 
   /** Facts about each pod for the manifests that agents read. */
@@ -92,8 +93,4 @@ export class LabPods {
 function isSame(desired: DesiredPod | undefined, pod: LabPod): boolean {
   if (desired === undefined || desired.node !== pod.node) return false;
   return JSON.stringify(desired.spec) === JSON.stringify(pod.spec);
-}
-
-function nameOf({ namespace, name }: PodRecord): string {
-  return `${namespace}/${name}`;
 }

@@ -1,6 +1,7 @@
 // The commands `lab up` and `lab down`.
 
 import { InputError } from '../base/input-error.ts';
+import { namespacedName } from '../base/namespaced-name.ts';
 import type { LabOptions } from './lab.ts';
 import { parseLabName } from './paths.ts';
 import { labTitle } from './progress.ts';
@@ -16,7 +17,7 @@ export async function labUp(options: LabOptions): Promise<void> {
   console.log(`lab ${record.name} is up: ${labTitle(record)}`);
   const [pod] = record.pods;
   if (pod !== undefined) {
-    console.log(`try:   heddle lab exec${flag} ${pod.namespace}/${pod.name} -- ip address`);
+    console.log(`try:   heddle lab exec${flag} ${namespacedName(pod)} -- ip address`);
   }
   console.log(`       heddle lab status${flag}      heddle lab down${flag}`);
 }

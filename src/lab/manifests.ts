@@ -7,6 +7,7 @@ import { type Document, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { fileStatus } from '../base/file-status.ts';
 import { InputError } from '../base/input-error.ts';
+import { namespacedName } from '../base/namespaced-name.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
 import type { LabNode } from './nodes.ts';
@@ -145,7 +146,7 @@ function podOf(value: unknown, file: string): LabPodSpec {
   const words = [...(first?.command ?? []), ...(first?.args ?? [])];
   const isEcho = first?.image === 'heddle-echo' || (first?.command ?? []).length === 0;
   return {
-    key: `${metadata.namespace}/${metadata.name}`,
+    key: namespacedName(metadata),
     namespace: metadata.namespace,
     name: metadata.name,
     node: spec.nodeName,

@@ -1,5 +1,6 @@
 // Progress lines while a lab starts.
 
+import { namespacedName } from '../base/namespaced-name.ts';
 import type { LabNodeRecord, LabRecord } from './record.ts';
 
 /** `ok  node-1  agent ready in 1.1 s   10.200.0.11  fd00:200::11   pods 10.201.1.0/24  fd00:201:1::/64` */
@@ -18,7 +19,7 @@ export function podLine({ pods }: LabRecord, durationMs: number): string {
   const waiting = pods.filter((pod) => pod.state !== 'running');
   const count = `${pods.length - waiting.length} pods in ${seconds(durationMs)}`;
   if (waiting.length === 0) return `  ok  ${count}`;
-  const why = waiting.map((pod) => `${pod.namespace}/${pod.name}: ${pod.problem ?? pod.state}`);
+  const why = waiting.map((pod) => `${namespacedName(pod)}: ${pod.problem ?? pod.state}`);
   return `  --  ${count}, not running:\n${why.map((line) => `      ${line}`).join('\n')}`;
 }
 

@@ -1,6 +1,7 @@
 // Connects every echo pod to every other one in both families and shows the results as a matrix. The client is a real
 // process in each pod (lab/programs/prober.ts).
 
+import { namespacedName } from '../base/namespaced-name.ts';
 import { type Address, addressFamily } from '../net/address.ts';
 import { labProgram } from './paths.ts';
 import type { ProbeRequest, ProbeResult, ProbeTarget } from './programs/probe.ts';
@@ -28,7 +29,7 @@ export async function probeReachability(record: LabRecord): Promise<Reachability
   const pods = record.pods.filter((pod) => pod.echo).sort(byNode);
   const pairs: Pair[] = [];
   for (const pod of pods) pairs.push(...(await probeFrom(pod, pods)));
-  return { pods: pods.map((pod) => ({ key: keyOf(pod), node: pod.node })), pairs };
+  return { pods: pods.map((pod) => ({ key: namespacedName(pod), node: pod.node })), pairs };
 }
 
 export function unreached({ pairs }: Reachability): readonly Pair[] {
@@ -66,11 +67,13 @@ export function summary(reachability: Reachability): string {
 
 async function probeFrom(pod: PodRecord, pods: readonly PodRecord[]): Promise<readonly Pair[]> {
   const others = pods.filter((other) => other !== pod);
-  const asked = others.flatMap((to) => to.addresses.map((address) => ({ to: keyOf(to), address })));
+  const asked = others.flatMap((to) =>
+    to.addresses.map((address) => ({ to: namespacedName(to), address })),
+  );
   const targets = asked.map(({ to, address }): ProbeTarget => ({ address, pod: to }));
   const results = await ask(pod, { targets, rounds: measuredRounds, timeoutMs });
   return asked.map(({ to, address }, index) => ({
-    from: keyOf(pod),
+    from: namespacedName(pod),
     to,
     family: addressFamily(address as Address),
     result: results[index] ?? { ok: false, reason: 'not checked' },
@@ -82,7 +85,7 @@ async function ask(pod: PodRecord, request: ProbeRequest): Promise<readonly Prob
     input: JSON.stringify(request),
   });
   if (exitCode !== 0)
-    throw new Error(`the prober in ${keyOf(pod)} ended with ${exitCode}: ${stderr}`);
+    throw new Error(`the prober in ${namespacedName(pod)} ended with ${exitCode}: ${stderr}`);
   return JSON.parse(stdout) as readonly ProbeResult[];
 }
 
@@ -100,11 +103,7 @@ function resultText(result: ProbeResult): string {
   return result.ok ? result.medianUs.toFixed(0) : 'FAIL';
 }
 
-function keyOf(pod: PodRecord): string {
-  return `${pod.namespace}/${pod.name}`;
-}
-
 function byNode(left: PodRecord, right: PodRecord): number {
-  const text = (pod: PodRecord): string => `${pod.node} ${keyOf(pod)}`;
+  const text = (pod: PodRecord): string => `${pod.node} ${namespacedName(pod)}`;
   return text(left) < text(right) ? -1 : 1;
 }

@@ -1,5 +1,6 @@
 // `heddle lab status`: one screen for all labs of the machine.
 
+import { namespacedName } from '../base/namespaced-name.ts';
 import { aligned, labTitle } from './progress.ts';
 import type { LabNodeRecord, LabRecord, PodRecord } from './record.ts';
 
@@ -57,7 +58,7 @@ function podRow({
 }: PodRecord): readonly string[] {
   return [
     'pod',
-    `${namespace}/${name}`,
+    namespacedName({ namespace, name }),
     `${state} on ${node}`,
     addresses.join('  '),
     problem ?? '',

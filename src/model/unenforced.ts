@@ -2,6 +2,7 @@
 // silently not enforced is worse than none: someone relies on it.
 
 import { memoize } from '../base/memoize.ts';
+import { namespacedName } from '../base/namespaced-name.ts';
 import type { ClusterNetworkPolicy } from '../cluster/objects.ts';
 import { toldEach } from './bounded-problems.ts';
 import type { ModelProblem } from './desired.ts';
@@ -14,13 +15,13 @@ export const unenforcedPolicies: (
   policies: ReadonlyMap<string, ClusterNetworkPolicy>,
 ) => readonly ModelProblem[] = memoize((policies) => {
   const problems: ModelProblem[] = [];
-  for (const { namespace, name } of policies.values()) {
+  for (const policy of policies.values()) {
     if (problems.length === toldEach) {
       const object = `${policies.size - toldEach} more`;
       // Not one of those alike, of which boundedProblems would leave it out.
       return [...problems, { object, text, alike: `more: ${text}` }];
     }
-    problems.push({ object: `NetworkPolicy ${namespace}/${name}`, text });
+    problems.push({ object: `NetworkPolicy ${namespacedName(policy)}`, text });
   }
   return problems;
 });

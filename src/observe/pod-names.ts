@@ -2,6 +2,7 @@
 // cluster may have thousands of pods and a hundred changes per second.
 
 import { changesBetween } from '../base/collections/snapshot-map.ts';
+import { namespacedName } from '../base/namespaced-name.ts';
 import type { ClusterPod } from '../cluster/objects.ts';
 import type { Address } from '../net/address.ts';
 
@@ -47,7 +48,7 @@ export class PodNames {
   }
 
   #bestBefore(claims: readonly ClusterPod[]): ClusterPod | undefined {
-    return claims.findLast((pod) => this.#pods.get(`${pod.namespace}/${pod.name}`) === pod);
+    return claims.findLast((pod) => this.#pods.get(namespacedName(pod)) === pod);
   }
 
   #remove(

@@ -1,6 +1,7 @@
 // The limits in a pod's annotations, before its ADD creates anything. Unknown annotations are not treated as empty,
 // because the pod would run without its limits for its whole life.
 
+import { namespacedName } from '../base/namespaced-name.ts';
 import { annotatedBandwidth } from '../cni/bandwidth.ts';
 import { CniError, cniErrorCode } from '../cni/error.ts';
 import type { AddRequest } from '../cni/request.ts';
@@ -21,7 +22,7 @@ export async function annotatedLimits(
   const why = waiting === undefined ? '' : ` (the agent is not ready: ${waiting})`;
   throw new CniError(
     cniErrorCode.tryLater,
-    `pod ${pod.namespace}/${pod.name}: this node has not received the pod from the cluster yet, so its annotations are not known${why}`,
+    `pod ${namespacedName(pod)}: this node has not received the pod from the cluster yet, so its annotations are not known${why}`,
     {
       details:
         'the runtime repeats the request; `heddle status` shows whether the cluster can be read',

@@ -1,18 +1,18 @@
 // Names of pods and operations in errors and logs.
 
+import { type NamespacedName, podOrContainer } from '../base/namespaced-name.ts';
 import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
 import type { AddRequest, CniAttachment } from '../cni/request.ts';
 import { isKernelError } from '../kernel/errno.ts';
 
 /** The fields that identify an attachment. */
 interface Named extends CniAttachment {
-  readonly pod?: { readonly namespace: string; readonly name: string } | undefined;
+  readonly pod?: NamespacedName | undefined;
 }
 
 /** Name for users: the pod if there is one, otherwise the start of the container's id. */
-export function nameOf({ pod, containerId, ifName }: Named): string {
-  const owner = pod ? `${pod.namespace}/${pod.name}` : `container ${containerId.slice(0, 12)}`;
-  return `${owner} ${ifName}`;
+export function nameOf(named: Named): string {
+  return `${podOrContainer(named)} ${named.ifName}`;
 }
 
 /** Wraps an error as one of the whole verb, with the pod's name. */

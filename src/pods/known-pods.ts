@@ -3,6 +3,7 @@
 // arrive.
 
 import { setTimeout } from 'node:timers/promises';
+import { namespacedName } from '../base/namespaced-name.ts';
 import type { ClusterPod } from '../cluster/objects.ts';
 import type { PodIdentity } from '../cni/pod-identity.ts';
 
@@ -69,7 +70,7 @@ export class KnownPods {
   // A pod with the same name and another uid is an earlier one. A pod from a kubelet's file has a uid of its own, which
   // its mirror object in the API server has as an annotation.
   #find({ namespace, name, uid }: PodIdentity): Annotations | undefined {
-    const found = this.#options.pods().get(`${namespace}/${name}`);
+    const found = this.#options.pods().get(namespacedName({ namespace, name }));
     if (found === undefined) return undefined;
     const isSame =
       uid === undefined ||

@@ -1,5 +1,6 @@
 // Checks whether the host ports that a new pod requests are available on this node.
 
+import { podOrContainer } from '../base/namespaced-name.ts';
 import { CniError, cniErrorCode } from '../cni/error.ts';
 import { type Address, addressFamily } from '../net/address.ts';
 import { describeHostPort, type PortMapping, TakenPorts } from '../net/port-mapping.ts';
@@ -37,9 +38,8 @@ function takenBy(records: readonly EndpointRecord[]): TakenPorts<EndpointRecord>
   return taken;
 }
 
-function portTaken(wanted: PortMapping, { pod, containerId }: EndpointRecord): CniError {
-  const owner = pod ? `${pod.namespace}/${pod.name}` : `container ${containerId.slice(0, 12)}`;
-  const text = `host port ${describeHostPort(wanted)} is used by ${owner}`;
+function portTaken(wanted: PortMapping, holder: EndpointRecord): CniError {
+  const text = `host port ${describeHostPort(wanted)} is used by ${podOrContainer(holder)}`;
   return new CniError(cniErrorCode.hostPortTaken, text, {
     details: 'delete that pod, or choose another host port or another hostIP',
   });

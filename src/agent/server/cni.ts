@@ -3,6 +3,7 @@
 
 import type { CniAnswer } from '../../api/cni-answer.ts';
 import type { Logger } from '../../base/log.ts';
+import { namespacedName } from '../../base/namespaced-name.ts';
 import { answerVersion, type CniCall, splitCall } from '../../cni/call.ts';
 import { type CniError, formatError, toCniError } from '../../cni/error.ts';
 import { type PodIdentity, parseArguments, podIdentity } from '../../cni/pod-identity.ts';
@@ -104,5 +105,7 @@ function podOf(cniArgs: string): string | undefined {
       ?.slice(name.length + 1);
   const namespace = field('K8S_POD_NAMESPACE');
   const name = field('K8S_POD_NAME');
-  return namespace === undefined || name === undefined ? undefined : `${namespace}/${name}`;
+  return namespace === undefined || name === undefined
+    ? undefined
+    : namespacedName({ namespace, name });
 }

@@ -1,6 +1,7 @@
 // `heddle endpoints`: the pods of a node with their sent and received traffic.
 
 import type { EndpointTraffic, EndpointView, TrafficCount } from '../../api/endpoints.ts';
+import { podOrContainer } from '../../base/namespaced-name.ts';
 import { type Column, renderColumns } from './columns.ts';
 import type { Style } from './style.ts';
 import { formatBitRate, formatBytes, formatCount } from './units.ts';
@@ -28,11 +29,9 @@ export function renderEndpoints(endpoints: readonly EndpointView[], style: Style
 }
 
 function row(endpoint: EndpointView): string[] {
-  const { pod, traffic } = endpoint;
+  const { traffic } = endpoint;
   return [
-    pod === undefined
-      ? `container ${endpoint.containerId.slice(0, 12)}`
-      : `${pod.namespace}/${pod.name}`,
+    podOrContainer(endpoint),
     endpoint.addresses.join(' '),
     endpoint.hostIfName,
     String(endpoint.id),

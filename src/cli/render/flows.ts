@@ -2,6 +2,7 @@
 
 import type { FlowEndView, FlowGap, FlowLine, FlowRecord, FlowSender } from '../../api/flows.ts';
 import { unreachable } from '../../base/exhaustive.ts';
+import { namespacedName } from '../../base/namespaced-name.ts';
 import type { Style } from './style.ts';
 import { formatBytes, formatCount, formatDuration, formatTime } from './units.ts';
 
@@ -48,13 +49,13 @@ function flowCells(flow: FlowRecord, style: Style): string[] {
 }
 
 function senderName({ pod, addresses, node }: FlowSender): string {
-  return pod === undefined ? (addresses[0] ?? node) : `${pod.namespace}/${pod.name}`;
+  return pod === undefined ? (addresses[0] ?? node) : namespacedName(pod);
 }
 
 /** The pod, else the node, else the address. A `?` marks an end whose identity is not proven. */
 function endName(end: FlowEndView): string {
   if (end.kind === 'unverified') return `${end.address}?`;
-  if (end.pod !== undefined) return `${end.pod.namespace}/${end.pod.name}`;
+  if (end.pod !== undefined) return namespacedName(end.pod);
   if (end.kind === 'node' && end.node !== undefined) return end.node;
   return end.port !== undefined && end.address.includes(':') ? `[${end.address}]` : end.address;
 }

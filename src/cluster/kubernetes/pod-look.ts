@@ -1,5 +1,6 @@
 // Requests one pod that should exist but is not known: watches do not report what a list omitted.
 
+import { namespacedName } from '../../base/namespaced-name.ts';
 import type { ApiClient } from './client/api-client.ts';
 import { listPage, metaOf } from './client/meta.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -21,7 +22,7 @@ export async function lookForPod(
   { namespace, name }: PodReference,
   { client, store }: PodLookOptions,
 ): Promise<void> {
-  const wanted = `${namespace}/${name}`;
+  const wanted = namespacedName({ namespace, name });
   using look = store.lookForDeletion(wanted);
   const query = new URLSearchParams({ fieldSelector: `metadata.name=${name}`, limit: '1' });
   const raw = await client.json({

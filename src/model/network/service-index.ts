@@ -4,6 +4,7 @@
 
 import { OrderedList } from '../../base/collections/ordered-list.ts';
 import { changesBetween } from '../../base/collections/snapshot-map.ts';
+import { namespacedName } from '../../base/namespaced-name.ts';
 import type { ClusterService } from '../../cluster/objects.ts';
 import type { Address } from '../../net/address.ts';
 import { hostPrefix } from '../../net/prefix.ts';
@@ -74,10 +75,10 @@ export class ServiceIndex {
   #add(key: string, service: ClusterService): readonly ServiceAddress[] {
     const hasRoom = this.#hasRoom(service);
     if (!hasRoom) this.#waiting.add(key);
-    const { namespace, name, createdAt, clusterAddresses, externalAddresses } = service;
+    const { createdAt, clusterAddresses, externalAddresses } = service;
     const make = (address: Address, isCluster: boolean): ServiceAddress => ({
       ...{ address, ordered: orderedPrefix(hostPrefix(address)), createdAt, isCluster },
-      service: `${namespace}/${name}`,
+      service: namespacedName(service),
     });
     const addresses = [
       ...Array.from(new Set(clusterAddresses), (address) => make(address, true)),

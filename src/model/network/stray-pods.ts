@@ -3,6 +3,7 @@
 
 import type { Entries } from '../../base/collections/collection.ts';
 import { mapEach } from '../../base/collections/derived.ts';
+import { namespacedName } from '../../base/namespaced-name.ts';
 import type { Address } from '../../net/address.ts';
 import { hostPrefix, prefixContains } from '../../net/prefix.ts';
 import type { DesiredState, Masquerade, ModelProblem, PodRange } from '../desired.ts';
@@ -73,5 +74,5 @@ export function masqueradeWith(
 }
 
 function nameOf({ pod, containerId }: LocalEndpoint): string {
-  return pod === undefined ? containerId : `${pod.namespace}/${pod.name}`;
+  return pod === undefined ? containerId : namespacedName(pod);
 }

@@ -1,5 +1,6 @@
 // Facts about the node's interfaces: kernel switches for their packets, and their owners.
 
+import { namespacedName } from '../../../base/namespaced-name.ts';
 import type { ConfiguredLink } from '../../../kernel/netlink/devconf.ts';
 import type { DesiredState } from '../../../model/desired.ts';
 import { overlayDeviceName } from '../../../model/ids.ts';
@@ -136,7 +137,7 @@ export function linkFindings({ kernel, desired }: ObservedNode): readonly Findin
   if (silent.length > 0) {
     const names = some(
       silent.map(({ hostIfName, pod }) =>
-        pod ? `${hostIfName} of ${pod.namespace}/${pod.name}` : hostIfName,
+        pod ? `${hostIfName} of ${namespacedName(pod)}` : hostIfName,
       ),
     );
     found.push(problem(`interfaces of pods are down: ${names}; bring them up, or delete the pods`));
@@ -240,9 +241,7 @@ export function mtuFindings({ desired }: ObservedNode): readonly Finding[] {
   const { endpoints, pathMtuBytes } = desired;
   const larger = endpoints.values().filter(({ mtuBytes }) => mtuBytes > pathMtuBytes);
   if (larger.length === 0) return [];
-  const pods = some(
-    larger.map(({ pod, hostIfName }) => (pod ? `${pod.namespace}/${pod.name}` : hostIfName)),
-  );
+  const pods = some(larger.map(({ pod, hostIfName }) => (pod ? namespacedName(pod) : hostIfName)));
   return [
     note(
       `pods have an MTU larger than the ${pathMtuBytes} bytes that the path off the node carries now: ${pods}; their large packets depend on ICMP until the pods are recreated`,

@@ -1,5 +1,6 @@
 // Facts about the host ends of pods' interfaces.
 
+import { namespacedName } from '../../../base/namespaced-name.ts';
 import type { ObservedNode } from '../observed/observed-node.ts';
 import { type Finding, problem, some } from './fact.ts';
 
@@ -11,7 +12,7 @@ export function podMtuFindings({ kernel, desired }: ObservedNode): readonly Find
     .flatMap(({ hostIfIndex, mtuBytes, hostIfName, pod }) => {
       const link = byIndex.get(hostIfIndex);
       if (link === undefined || link.mtuBytes >= mtuBytes) return [];
-      const name = pod ? `${hostIfName} of ${pod.namespace}/${pod.name}` : hostIfName;
+      const name = pod ? `${hostIfName} of ${namespacedName(pod)}` : hostIfName;
       return [`${name} (${link.mtuBytes} instead of ${mtuBytes})`];
     });
   if (smaller.length === 0) return [];

@@ -1,5 +1,6 @@
 // Facts about programs and filters of other software on the path of pods' packets.
 
+import { namespacedName } from '../../../base/namespaced-name.ts';
 import type { DesiredState } from '../../../model/desired.ts';
 import { podQueue } from '../../../model/pod-queue.ts';
 import type { IfIndex } from '../../../net/if-index.ts';
@@ -50,7 +51,7 @@ function ownInterfaces({ endpoints, overlay }: DesiredState): ReadonlyMap<IfInde
   for (const endpoint of endpoints.values()) {
     const { pod, hostIfIndex, hostIfName } = endpoint;
     const queue = podQueue(endpoint);
-    const of = pod === undefined ? '' : ` of ${pod.namespace}/${pod.name}`;
+    const of = pod === undefined ? '' : ` of ${namespacedName(pod)}`;
     own.set(hostIfIndex, `${hostIfName}${of}`);
     if (queue === undefined) continue;
     own.set(queue.ifIndex, `${queue.name}${of}`);

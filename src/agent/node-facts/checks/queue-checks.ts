@@ -1,5 +1,6 @@
 // Facts about root qdiscs of other software at interfaces that packets of pods leave by.
 
+import { namespacedName } from '../../../base/namespaced-name.ts';
 import type { ConfiguredLink } from '../../../kernel/netlink/devconf.ts';
 import type { ObservedNode } from '../observed/observed-node.ts';
 import { type Finding, note, problem, some } from './fact.ts';
@@ -23,7 +24,7 @@ export function queueFindings({ kernel, desired }: ObservedNode): readonly Findi
     // The table of limits restores its own queue there.
     if (link === undefined || endpoint.bandwidth?.ingress !== undefined) return [];
     const { pod } = endpoint;
-    return queuesOf(link, pod === undefined ? '' : ` of ${pod.namespace}/${pod.name}`);
+    return queuesOf(link, pod === undefined ? '' : ` of ${namespacedName(pod)}`);
   });
   const tunnel = kernel.host.links
     .filter(({ name }) => name === overlay?.name)

@@ -1,5 +1,6 @@
 // The common fields of lists, objects and refusals. Throws AnswerError for anything else.
 
+import { namespacedName } from '../../../base/namespaced-name.ts';
 import { AnswerError } from './api-error.ts';
 import { shownText } from './shown.ts';
 
@@ -73,7 +74,7 @@ export function metaOf(raw: unknown, kind: string): ObjectVersion {
   const namespace = textOf(metadata['namespace'], 'metadata.namespace', longestNamespace) ?? '';
   requireScope({ kind, name, namespace });
   return {
-    key: namespace ? `${namespace}/${name}` : name,
+    key: namespace ? namespacedName({ namespace, name }) : name,
     resourceVersion: versionOf(metadata['resourceVersion']),
   };
 }
