@@ -1,22 +1,11 @@
 // Installs the CNI executable and its network configuration in the runtimes' folders, and removes them. Both can be
 // repeated at any time, even while a runtime uses them.
 
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { attemptRemoval, type ReportRefusal } from '../base/attempt-removal.ts';
 import { fileStatus } from '../base/file-status.ts';
+import { replaceFile } from '../base/replace-file.ts';
 import { configurationsBefore } from './conflicts.ts';
 
 export interface CniPlaces {
@@ -46,15 +35,19 @@ export interface InstallReport {
 
 const pluginType = 'heddle';
 const networkName = 'heddle';
-const configurationName = '05-heddle.conflist';
+/** Before those of other networks: runtimes take the first. */
+export const configurationName = '05-heddle.conflist';
 
 /**
  * Contents of `/etc/cni/net.d/05-heddle.conflist`. Debian 12's containerd and podman read only `cniVersion` and support
  * at most 1.0.0; runtimes that know `cniVersions` use the newest listed, including GC and STATUS.
  */
-export function networkConfiguration(agentSocket?: string): string {
+export function networkConfiguration(
+  agentSocket?: string,
+  executable: string = pluginType,
+): string {
   const plugin = {
-    type: pluginType,
+    type: executable,
     ...(agentSocket !== undefined && { agentSocket }),
     // A runtime passes only capabilities that are named here.
     capabilities: {
@@ -152,7 +145,11 @@ function places({ binDirectory, configurationDirectory }: CniPlaces): {
 function ensureFile(file: string, content: Buffer, mode: number): boolean {
   discardOldTemporaries(file);
   if (isAlready(file, content, mode)) return false;
-  replaceFile(file, content, mode);
+  const directory = path.dirname(file);
+  mkdirSync(directory, { recursive: true });
+  // In the same folder, where containerd notices renames, but not new files. Two processes may install at the same time.
+  const temporary = path.join(directory, `${temporaryPrefix(file)}${process.pid}.tmp`);
+  replaceFile(file, content, { mode, sync: true, temporary });
   return true;
 }
 
@@ -192,29 +189,6 @@ function discardOldTemporaries(file: string): void {
     } catch {
       // A read-only file system: if something has to be written, that error is reported.
     }
-  }
-}
-
-// The temporary file is in the same folder: containerd notices renames there, not new files, and only within one file
-// system is a rename atomic.
-function replaceFile(file: string, content: Buffer, mode: number): void {
-  const directory = path.dirname(file);
-  mkdirSync(directory, { recursive: true });
-  const temporary = path.join(directory, `${temporaryPrefix(file)}${process.pid}.tmp`);
-  try {
-    writeFileSync(temporary, content, { flush: true });
-    // Not through writeFileSync, which would apply the umask.
-    chmodSync(temporary, mode);
-    renameSync(temporary, file);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
-  const handle = openSync(directory, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }
 

@@ -2,17 +2,10 @@
 // about each pod added by the lab (node, addresses), and generated nodes if the manifests have none. A file that is not
 // YAML is copied unchanged: the agents report what is wrong with it and keep the last good state.
 
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Document, isMap } from 'yaml';
+import { replaceFile } from '../base/replace-file.ts';
 import type { Address } from '../net/address.ts';
 import { kindOf, type LabManifestFile, type PodKey } from './manifests.ts';
 import { type LabNode, labNodeManifest } from './nodes.ts';
@@ -47,9 +40,8 @@ export function writeCluster(directory: string, texts: ReadonlyMap<string, strin
   for (const [name, text] of texts) {
     const path = join(directory, name);
     if (existsSync(path) && readFileSync(path, 'utf8') === text) continue;
-    // A dot file is not a manifest. The rename makes the new text visible atomically.
-    writeFileSync(join(directory, `.${name}.new`), text);
-    renameSync(join(directory, `.${name}.new`), path);
+    // A dot file is not a manifest.
+    replaceFile(path, text, { mode: 0o644, temporary: join(directory, `.${name}.new`) });
   }
   for (const name of readdirSync(directory)) {
     if (!texts.has(name)) rmSync(join(directory, name));

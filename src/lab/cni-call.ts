@@ -84,8 +84,10 @@ function cniEnvironment({
 function pluginConfiguration({ node, portMappings }: PluginRequest): string {
   const text = readFileSync(node.conflist, 'utf8');
   const { cniVersion, name, plugins } = conflist.parse(JSON.parse(text));
+  // A runtime removes the capabilities and passes its values for them.
+  const plugin = { ...plugins[0], capabilities: undefined };
   const runtimeConfig = portMappings === undefined ? {} : { runtimeConfig: { portMappings } };
-  return JSON.stringify({ ...plugins[0], cniVersion, name, ...runtimeConfig });
+  return JSON.stringify({ ...plugin, cniVersion, name, ...runtimeConfig });
 }
 
 function cniError({ command, pod }: PluginRequest, stdout: string, stderr: string): PluginError {

@@ -3,9 +3,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { stringify } from 'yaml';
 import { backoffMs } from '../base/backoff.ts';
+import { networkConfiguration } from '../cni/install.ts';
 import { heddleCommand, shimPath } from './paths.ts';
 import type { LabMode, LabNodeRecord } from './record.ts';
 import { exitOf, spawnInPlace } from './spawn.ts';
@@ -136,11 +137,7 @@ function writeNodeFiles({ node, mode, clusterDirectory, settings }: LabAgentOpti
     ...settings,
   };
   writeFileSync(node.config, stringify(config));
-  const plugin = { type: shimPath().replace(/^.*\//, ''), agentSocket: node.socket };
-  // As `heddle install-cni` writes it: older runtimes read only cniVersion, others choose the newest version they know.
-  const cniVersions = ['0.4.0', '1.0.0', '1.1.0'];
-  const conflist = { cniVersion: '1.0.0', cniVersions, name: 'heddle', plugins: [plugin] };
-  writeFileSync(node.conflist, `${JSON.stringify(conflist, undefined, 2)}\n`);
+  writeFileSync(node.conflist, networkConfiguration(node.socket, basename(shimPath())));
 }
 
 // A lab that fails to start is removed with its logs, so the error contains the end of the log.

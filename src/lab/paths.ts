@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InputError } from '../base/input-error.ts';
+import { configurationName } from '../cni/install.ts';
 
 export const labsDirectory = '/run/heddle/labs';
 const bpfFileSystem = '/sys/fs/bpf';
@@ -65,7 +66,7 @@ export function nodePaths(lab: LabPaths, node: string): NodePaths {
     directory,
     namespace: labNamespacePath(lab, 'node', node),
     config: join(directory, 'agent.yaml'),
-    conflist: join(directory, 'net.d', '05-heddle.conflist'),
+    conflist: join(directory, 'net.d', configurationName),
     state: join(directory, 'state'),
     socket: join(directory, 'agent.sock'),
     log: join(directory, 'agent.log'),

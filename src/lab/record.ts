@@ -12,6 +12,7 @@ import {
 import { basename, join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
 import { InputError } from '../base/input-error.ts';
+import { replaceFile } from '../base/replace-file.ts';
 import type { Address } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
 import { labPaths, labsDirectory } from './paths.ts';
@@ -99,8 +100,7 @@ export function isAlive(identity: ProcessIdentity): boolean {
 
 export function writeLabRecord(record: LabRecord): void {
   const { record: path } = labPaths(record.name);
-  writeFileSync(`${path}.new`, `${JSON.stringify(record, undefined, 2)}\n`);
-  renameSync(`${path}.new`, path);
+  replaceFile(path, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o644 });
 }
 
 /** Claims the lab's name by atomically creating its folder with the record; false if the folder exists. */

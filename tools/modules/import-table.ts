@@ -150,7 +150,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'lab/programs', packages: 'node' },
   {
     of: 'lab',
-    may: 'base net kernel/namespace.ts kernel/netlink lab/programs',
+    may: 'base net kernel/namespace.ts kernel/netlink cni lab/programs',
     packages: 'node yaml zod',
   },
 

@@ -2,19 +2,16 @@
 
 import {
   accessSync,
-  closeSync,
   constants,
   mkdirSync,
-  openSync,
-  renameSync,
   rmSync,
   statfsSync,
   unlinkSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import path from 'node:path';
 import { errorCode, errorText, isMissing } from '../../base/errors.ts';
+import { type InPlace, overwriteFile, replaceFile } from '../../base/replace-file.ts';
 import { CniError, cniErrorCode } from '../../cni/error.ts';
 
 interface FileSupply {
@@ -34,8 +31,7 @@ export function writeAtomically(file: string, text: string, spares?: FileSupply)
 function writeNew(file: string, text: string, isSecondTry = false): void {
   const temporary = `${file}.tmp`;
   try {
-    writeFileSync(temporary, text, { mode: 0o600 });
-    renameSync(temporary, file);
+    replaceFile(file, text, { temporary });
   } catch (error) {
     // The whole directory was removed meanwhile.
     if (isMissing(error) && !isSecondTry) {
@@ -48,26 +44,11 @@ function writeNew(file: string, text: string, isSecondTry = false): void {
   }
 }
 
-// A reservation becomes a record by one write into its page: completely or not at all, even if this process is killed,
-// and no second file is created and renamed. False: the two are not such, or the write was incomplete.
-export function overwrite(
-  file: string,
-  { before, text }: { readonly before: string; readonly text: string },
-): boolean {
-  const bytes = Buffer.from(text);
-  const pageBytes = 4096;
-  if (before === '' || Buffer.byteLength(before) > bytes.length || bytes.length > pageBytes) {
-    return false;
-  }
+/** Turns a reservation into a record. False: the file must be replaced instead. */
+export function overwrite(file: string, texts: InPlace): boolean {
   try {
-    const fd = openSync(file, 'r+');
-    try {
-      return writeSync(fd, bytes, 0, bytes.length, 0) === bytes.length;
-    } finally {
-      closeSync(fd);
-    }
+    return overwriteFile(file, texts);
   } catch (error) {
-    if (isMissing(error)) return false;
     throw diskError('write', file, error);
   }
 }

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { parseFields } from '../../base/parse-fields.ts';
 import type { CniAttachment } from '../../cni/request.ts';
 import type { EndpointId, LocalEndpoint } from '../../model/endpoint.ts';
 import { podLinkPrefix } from '../../model/ids.ts';
@@ -79,14 +80,10 @@ const schema = z.object({
   createdAt: z.iso.datetime(),
 });
 
-/** Throws an Error that describes what is wrong with the text. */
+/** Throws InputError, or the parser's error if the text is not JSON. */
 export function parseRecord(text: string): EndpointRecord {
-  const parsed = schema.safeParse(JSON.parse(text));
-  if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0] ?? { path: [], message: 'is wrong' };
-    throw new Error(`${path.map(String).join('.') || 'record'}: ${message}`);
-  }
-  const { format: _, hostIfIndex, ...optional } = parsed.data;
+  const parsed = parseFields(schema, JSON.parse(text), 'record');
+  const { format: _, hostIfIndex, ...optional } = parsed;
   const { pod, bandwidth, network, portMappings, isRecovered, ...common } = optional;
   return Object.freeze({
     ...common,
