@@ -19,7 +19,7 @@ const [, , word] = process.argv;
 const problem = openFilesProblem(word);
 if (problem === undefined) {
   // This must precede the import of the agent's modules, which would make the nursery grow.
-  if (word === 'agent') await import('../base/small-heap.ts');
+  if (word === 'agent') await import('../base/memory/small-heap.ts');
   const { runCommand } = await import('./run.ts');
   await runCommand(word);
 } else {

@@ -24,6 +24,7 @@ export interface ImportLine {
 export const importTable: readonly ImportLine[] = [
   { of: 'base', packages: 'node pino zod' },
   { of: 'base/collections' },
+  { of: 'base/memory', packages: 'node' },
   { of: 'net', may: 'base', packages: 'ipaddr.js' },
 
   { of: 'kernel', may: 'base net', packages: 'node koffi' },
@@ -72,7 +73,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'datapath/nft',
-    may: 'base net kernel model/* reconcile',
+    may: 'base net kernel model/* reconcile datapath/*',
     packages: 'node zod',
   },
   { of: 'datapath/tables.ts', may: 'datapath/attach datapath/host datapath/maps datapath/nft' },

@@ -44,7 +44,7 @@ export function testLayers(parallel: number): readonly Layer[] {
       // With more files per process, the few files that mostly wait would end last.
       filesPerProcess: 40,
       // They change V8's switches, or start so many processes that others would have to wait.
-      alone: ['cli/main.', 'base/nursery.', 'cli/cluster-dump.'],
+      alone: ['cli/main.', 'base/memory/nursery.', 'cli/cluster-dump.'],
       first: ['cli/main.', 'cluster/manifest-source.', 'tools/package.', 'kubernetes/reflector.'],
     },
     { name: 'golden', folders: ['test/scenarios'], timeoutMs: 30_000, parallelFiles: parallel },

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
-import { openMetricsPort } from '../agent/server/metrics-port.ts';
+import { openMetricsPort } from '../../agent/server/metrics-port.ts';
 import { growNursery } from './nursery.ts';
 import './small-heap.ts';
 
@@ -25,7 +25,7 @@ async function readPages(count: number): Promise<void> {
 }
 
 test('importing the agent leaves the nursery small', () => {
-  const program = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+  const program = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
   const report = `
     import { getHeapSpaceStatistics } from 'node:v8';
     process.on('exit', () => {
