@@ -56,7 +56,7 @@ async function bridgeUplink(lab: TestLab): Promise<void> {
      ip link add br0 type bridge && ip link set br0 address $mac && ip link set br0 up
      ip address flush dev eth0 && ip link set eth0 master br0
      ip address add ${ipv4}/24 dev br0 && ip -6 address add ${ipv6}/64 dev br0 nodad
-     ip route add $r4 && ip -6 route add $r6`,
+     ip route replace $r4 && ip -6 route replace $r6`,
   );
   await eventuallyDefined('the bridge is the uplink', async () => {
     const { uplinks } = (await lab.status('node-1')).datapath;
