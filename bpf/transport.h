@@ -50,10 +50,7 @@ static __always_inline bool parse_tcp(struct __sk_buff *skb, struct packet *pack
 	packet->tcp_flags = ((const __u8 *)tcp)[13];
 	packet->header_bytes += tcp->doff * 4;
 	packet->owner = OWNER_ASKED;
-	/*
-	 * The first two packets of a connection: their entry may be from an earlier connection
-	 * (flow.h).
-	 */
+	/* Not the first two of a connection: their entry may be an earlier one's (flow.h). */
 	packet->goes_by_entry = !(packet->tcp_flags & TCP_SYN);
 	return packet->header_bytes <= packet->bytes;
 }

@@ -1,8 +1,8 @@
 // The running agent: follows the cluster, the node and the pods, and requests a settle for each change.
 
 import type { SettleCause } from '../api/status.ts';
-import { BurstMemory, collectGarbage } from '../base/memory/burst-memory.ts';
 import type { Logger } from '../base/log.ts';
+import { BurstMemory, collectGarbage } from '../base/memory/burst-memory.ts';
 import { growNursery } from '../base/memory/nursery.ts';
 import { UndoStack } from '../base/undo.ts';
 import type { AgentConfig } from '../config/schema.ts';
