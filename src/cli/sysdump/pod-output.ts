@@ -78,7 +78,7 @@ export async function containerLog(
 type StartStream = (output: BoundedText, settle: (error?: Error) => void) => Promise<() => void>;
 
 async function bounded({ bytes, ms }: PodOutputLimits, start: StartStream): Promise<string> {
-  let end: (() => void) | undefined;
+  const started: (() => void)[] = [];
   let isOver = false;
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -90,17 +90,27 @@ async function bounded({ bytes, ms }: PodOutputLimits, start: StartStream): Prom
         if (error === undefined) resolve(output.text());
         else reject(error);
       };
-      start(output, settle).then((started) => {
-        end = started;
-        // It ended, or took too long, before the stream was open.
-        if (isOver) started();
-      }, reject);
+      start(output, settle).then(
+        (end) => {
+          started.push(end);
+          // It ended, or took too long, before the stream was open.
+          if (isOver) end();
+        },
+        (reason: unknown) => reject(asError(reason)),
+      );
     });
   } finally {
     clearTimeout(timer);
     isOver = true;
-    end?.();
+    for (const end of started) end();
   }
+}
+
+// The client's websocket rejects with an event, which has a message and is no Error.
+function asError(reason: unknown): Error {
+  if (reason instanceof Error) return reason;
+  const { message } = (reason ?? {}) as { readonly message?: unknown };
+  return new Error(typeof message === 'string' ? message : String(reason));
 }
 
 /** Keeps the first bytes of a stream. */

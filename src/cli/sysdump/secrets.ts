@@ -60,6 +60,7 @@ function withoutPrivateKeys(text: string): string {
 // JSON web tokens, such as those of service accounts: three parts, of which the first begins `eyJ` and the last may be empty.
 // `run`: all characters that a token may have, up to the next other one.
 function withoutWebTokens(run: string): string {
+  if (!run.includes('eyJ')) return run;
   const parts = run.split('.');
   const kept: string[] = [];
   for (let index = 0; index < parts.length; index++) {
