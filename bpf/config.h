@@ -1,46 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the loader may set before it loads (const volatile: the verifier sees the value and drops
- * dead branches), and what is the same on every node.
+ * Settings that the loader may change before it loads the object (const volatile: the verifier sees
+ * the value and drops dead branches), and constants that are the same on every node.
  */
 #pragma once
 
 #include <linux/types.h>
 
 /*
- * Flow events that a CPU may send in a second, beyond what each endpoint is sure of
- * (event-budget.h); the rest is counted as suppressed.
+ * Maximum number of flow events that a CPU may send per second, in addition to the events that each
+ * endpoint is guaranteed (event-budget.h). Further events are counted as suppressed.
  */
 const volatile __u32 events_per_second_per_cpu = 1000;
 
 /*
- * How long a flow's entry counts without being looked up again: 2 to the power of so many
- * nanoseconds, about a quarter of a second.
+ * A flow's entry is trusted for at most 2^stamp_shift nanoseconds, about a quarter of a second.
+ * After that, its ends are looked up again.
  */
 const volatile __u32 stamp_shift = 28;
 
-/* <sys/socket.h> has these; it is the C library's. */
+/* Defined in <sys/socket.h>, which belongs to the C library. */
 enum {
 	AF_INET = 2,
 	AF_INET6 = 10,
 };
 
 enum {
-	/* A chain is walked this far; real traffic has at most two or three. */
+	/* Maximum number of headers followed in a chain; real traffic has at most two or three. */
 	MAX_EXTENSION_HEADERS = 6,
-	/* Where a transport header may begin, so that the verifier knows an upper bound. */
+	/* Maximum offset of a transport header: gives the verifier an upper bound. */
 	MAX_HEADER_OFFSET = 0x3fff,
 	FLOW_EVENTS_BYTES = 1 << 20,
 	OVERLAY_TTL = 64,
 };
 
 /*
- * What a program answers. linux/bpf.h has these as TCX_*, but Debian 12's headers are older than
- * tcx. NEXT lets other programs on the hook and then the normal stack have the packet; PASS gives it
- * to the stack at once: no program after ours and no filter sees it.
+ * Return values of programs. linux/bpf.h defines them as TCX_*, but Debian 12's headers are older
+ * than tcx. NEXT passes the packet to the other programs on the hook and then to the normal stack.
+ * PASS passes it to the stack immediately: no later program and no filter sees it.
  */
 enum verdict {
-	VERDICT_NONE = -2, /* not an answer: somebody else has to give one */
+	VERDICT_NONE = -2, /* never returned by a program: another step has to decide */
 	VERDICT_NEXT = -1,
 	VERDICT_PASS = 0,
 	VERDICT_DROP = 2,

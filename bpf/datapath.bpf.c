@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * All programs in one object: libbpf's cost (BTF, maps, relocation) is a cost per object, and the
- * programs share every map.
+ * All programs in one object. libbpf's cost (BTF, maps, relocation) is per object, and the programs
+ * share every map.
  */
 #include "pod.bpf.c"
 #include "uplink.bpf.c"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Step 8, the one way out of every program: no packet passes or is dropped uncounted.
+ * Step 8, the only exit of every program: no packet passes or is dropped uncounted.
  */
 #pragma once
 
@@ -23,13 +23,19 @@ static __always_inline void count_traffic(const struct packet *packet, __u32 end
 	counters->traffic[direction].bytes += packet->bytes;
 }
 
-/* What every pod and node emits by itself would drown the drops worth reading. */
+/*
+ * True for packets that every pod and node sends by itself. Events for them would drown the drops
+ * worth reading.
+ */
 static __always_inline bool is_noise(enum drop_reason reason)
 {
 	return reason == DROP_NOT_IP || reason == DROP_LINK_LOCAL;
 }
 
-/* Charged to the endpoint that sees the packet: its sender on egress, its receiver on ingress. */
+/*
+ * Charges the drop to the endpoint that sees the packet: its sender on egress, its receiver on
+ * ingress.
+ */
 static __noinline void charge_drop(const struct packet *packet)
 {
 	__u32 endpoint_id = packet->direction == EGRESS ? packet->sender : packet->receiver;
@@ -57,9 +63,9 @@ static __noinline void count_drop(const struct packet *packet)
 }
 
 /*
- * Counts a packet and keeps its flow. A packet that belongs to no endpoint of this node and has no
- * drop reason leaves no trace. A reason with VERDICT_NEXT is a drop that the stack carries out, so
- * that the sender gets the ICMP error.
+ * Counts a packet and updates its flow. A packet that belongs to no endpoint of this node and has
+ * no drop reason leaves no trace. A drop reason with VERDICT_NEXT means that the stack drops the
+ * packet, so that the sender gets the ICMP error.
  */
 static __always_inline int record(const struct walk *walk, bool is_known)
 {

@@ -10,7 +10,10 @@
 #include "ipv6.h"
 #include "packet.h"
 
-/* As far as the addresses and the place of the transport header, whatever tag the kernel took off. */
+/*
+ * Parses up to the addresses and the offset of the transport header. Ignores a tag that the kernel
+ * has removed.
+ */
 static __always_inline enum drop_reason parse_ip(struct __sk_buff *skb, struct packet *packet)
 {
 	packet->bytes = skb->len - ETH_HLEN;
@@ -29,7 +32,7 @@ static __always_inline enum drop_reason refuse_tag(struct __sk_buff *skb, struct
 	return DROP_NOT_IP;
 }
 
-/* Refuses every tag: neither a pod nor another node's tunnel has a use for one. */
+/* Refuses every VLAN tag: neither a pod nor another node's tunnel has a use for one. */
 static __always_inline enum drop_reason parse_network(struct __sk_buff *skb, struct packet *packet)
 {
 	if (skb->vlan_present)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the programs know of a packet, and the one way to its bytes: every read goes through
- * header_at(), which checks bounds and pulls bytes of a non-linear packet into reach. Nothing is
- * written. network.h and transport.h fill the struct.
+ * A parsed packet, and the only access to its bytes. Every read goes through header_at(), which
+ * checks bounds and makes the bytes of a non-linear packet accessible. Nothing is written.
+ * network.h and transport.h fill in the struct.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 #include "config.h"
 #include "shared.h"
 
-/* Of the flags byte. */
+/* Bits of the TCP flags byte. */
 enum {
 	TCP_FIN = 0x01,
 	TCP_SYN = 0x02,
@@ -21,13 +21,13 @@ enum {
 	TCP_ACK = 0x10,
 };
 
-/* How the owner of a packet's connection is found out (owner.h). */
+/* Method by which owner.h determines the owner of a packet's connection. */
 enum owner {
-	OWNER_UNKNOWN = 0, /* connection tracking cannot be asked for it */
-	OWNER_ASKED, /* connection tracking can: TCP, UDP */
+	OWNER_UNKNOWN = 0, /* connection tracking cannot be queried */
+	OWNER_ASKED, /* connection tracking can be queried: TCP, UDP */
 	OWNER_OF_NEW_REQUEST, /* ICMP echo request */
-	OWNER_OF_REQUEST, /* ICMP echo reply: as its request went */
-	OWNER_OF_QUOTED, /* ICMP error: that of the packet it quotes */
+	OWNER_OF_REQUEST, /* ICMP echo reply: has the owner of its request */
+	OWNER_OF_QUOTED, /* ICMP error: has the owner of the packet that it quotes */
 } __attribute__((packed));
 
 struct packet {
@@ -35,30 +35,33 @@ struct packet {
 	struct address destination;
 	__be16 source_port;
 	__be16 destination_port;
-	__u32 transport; /* where the transport header begins, from the Ethernet header on */
-	__u32 header_bytes; /* IP and transport headers: what every segment of it has */
-	__u32 bytes; /* as on a wire: a GSO packet's headers count once a segment */
+	__u32 transport; /* offset of the transport header, including the Ethernet header */
+	__u32 header_bytes; /* IP and transport headers, which every segment has */
+	__u32 bytes; /* as on the wire: the headers of a GSO packet count once per segment */
 	__u32 segments;
-	__u32 ifindex; /* host-side veth of the endpoint that sees it; 0: none */
-	enum traffic_direction direction; /* seen from that endpoint */
+	__u32 ifindex; /* host-side veth of the endpoint that sees the packet; 0: none */
+	enum traffic_direction direction; /* as seen from that endpoint */
 	__u32 sender; /* endpoint id, 0: not an endpoint of this node */
 	__u32 receiver; /* endpoint id */
 	enum drop_reason reason;
 	__u8 protocol;
 	__u8 tcp_flags;
 	bool is_ipv4;
-	bool is_fragment; /* not the first one: it has no transport header */
-	bool is_piece; /* any fragment, the first one too */
-	bool goes_by_entry; /* its flow's entry may say which way it takes */
+	bool is_fragment; /* a later fragment: it has no transport header */
+	bool is_piece; /* any fragment, including the first one */
+	bool goes_by_entry; /* the entry of its flow may decide which way it takes */
 	enum owner owner;
-	bool through_stack; /* its flow's packets must pass the stack, both ways */
-	bool has_flow; /* a later fragment and an ICMP error have none */
+	bool through_stack; /* packets of its flow must pass the stack, in both directions */
+	bool has_flow; /* false for later fragments and ICMP errors */
 };
 
-/* The kernel's own struct sk_buff. */
+/* Returns the kernel's own struct sk_buff. */
 extern void *bpf_cast_to_kern_ctx(void *skb) __ksym;
 
-/* A pointer to `size` bytes at `offset`, or NULL. Earlier pointers into the packet die. */
+/*
+ * Returns a pointer to `size` bytes at `offset`, or NULL. Invalidates earlier pointers into the
+ * packet.
+ */
 static __always_inline void *header_at(struct __sk_buff *skb, __u32 offset, __u32 size)
 {
 	void *data = (void *)(long)skb->data;
@@ -68,7 +71,7 @@ static __always_inline void *header_at(struct __sk_buff *skb, __u32 offset, __u3
 		return NULL;
 	if (data + offset + size <= data_end)
 		return data + offset;
-	/* The rest may lie in page fragments (packet sockets and some drivers do that). */
+	/* The rest may be in page fragments (packet sockets and some drivers do that). */
 	if (bpf_skb_pull_data(skb, offset + size))
 		return NULL;
 	data = (void *)(long)skb->data;
@@ -77,8 +80,8 @@ static __always_inline void *header_at(struct __sk_buff *skb, __u32 offset, __u3
 }
 
 /*
- * `length` is what the IP header says. That of a GSO packet counts for nothing: each of its segments gets
- * one of its own, and a BIG TCP packet's does not fit there.
+ * `length` is from the IP header. It is ignored for a GSO packet: each of its segments gets its own
+ * length, and that of a BIG TCP packet does not fit into the field.
  */
 static __always_inline bool set_length(struct __sk_buff *skb, struct packet *packet, __u32 length)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Walk of one packet through a program: what its steps hand on to each other. Every program takes
- * these steps, or some of them, and names them by these numbers:
+ * Walk of one packet through a program: the state that its steps pass on to each other. Every
+ * program takes these steps, or some of them, and refers to them by these numbers:
  *
  *   1. read       the packet's headers
- *   2. recall     its flow, and what that remembers: a known way leads straight to 7
+ *   2. recall     its flow and what that remembers; a known way leads directly to step 7
  *   3. identify   the sender
  *   4. translate  the destination
  *   5. decide     whether the packet may be sent
@@ -24,16 +24,16 @@ struct walk {
 	struct packet packet;
 	bool is_looked_up; /* the members from `found` to `route` are set by lookups */
 	struct flow_match match;
-	/* By looking up, or, of the receiver, by what the flow remembers. */
+	/* From lookups. The receiver may come from the flow's entry instead. */
 	struct found_ends found;
-	const struct location *location; /* of the destination, if it has an exact address */
-	const struct route *route; /* to the destination, if it has none */
+	const struct location *location; /* of the destination; NULL: not in `addresses` */
+	const struct route *route; /* to the destination, if it has no location */
 	enum verdict verdict;
 };
 
 /*
- * `ifindex`: of the endpoint that sees the packet; 0: not known yet. The other members are set by the
- * steps that find them: a store here is a store for each packet.
+ * `ifindex` is that of the endpoint that sees the packet; 0: not known yet. The other members are
+ * set by the steps that find them, because every packet pays for a store here.
  */
 static __always_inline void begin_walk(struct walk *walk, __u32 ifindex,
 				       enum traffic_direction direction)
@@ -42,7 +42,7 @@ static __always_inline void begin_walk(struct walk *walk, __u32 ifindex,
 	walk->is_looked_up = false;
 }
 
-/* Before the first lookup whose result the flow may remember. */
+/* Called before the first lookup whose result the flow may remember. */
 static __always_inline void begin_lookups(struct walk *walk)
 {
 	walk->found = (struct found_ends){};
@@ -50,7 +50,7 @@ static __always_inline void begin_lookups(struct walk *walk)
 	walk->is_looked_up = true;
 }
 
-/* The functions below end the steps: `return drop(walk, DROP_...)` says that no other follows. */
+/* The functions below return false: after `return drop(walk, DROP_...)` no other step follows. */
 static __always_inline bool stop(struct walk *walk, enum verdict verdict)
 {
 	walk->verdict = verdict;
@@ -63,7 +63,7 @@ static __always_inline bool drop(struct walk *walk, enum drop_reason reason)
 	return stop(walk, VERDICT_DROP);
 }
 
-/* Goes on to where another program records it: here it leaves no trace. */
+/* Passes the packet on to another program, which records it. It leaves no trace here. */
 static __always_inline bool stop_untraced(struct walk *walk, enum verdict verdict)
 {
 	walk->packet.sender = 0;
