@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Step 6 of a packet from a pod: its receiver, and the way to it. WAY_UNKNOWN: one that no flow
- * remembers.
+ * Step 6 for a packet from a pod: its receiver, and the way to it. WAY_UNKNOWN is a way that no
+ * flow remembers.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 #include "transport.h"
 #include "walk.h"
 
-/* The way to an address that is neither here nor this node. */
+/* Returns the way to an address that is neither a pod's here nor this node's. */
 static __always_inline enum flow_way find_way_out(struct __sk_buff *skb, struct walk *walk)
 {
 	struct packet *packet = &walk->packet;
@@ -20,14 +20,17 @@ static __always_inline enum flow_way find_way_out(struct __sk_buff *skb, struct 
 
 	walk->route = route;
 	/*
-	 * 6.3 Not a pod address at all: another node or the world, and the stack masquerades. Or a
-	 * pod whose answers only the stack can receive.
+	 * 6.3 Not a pod address: another node or the world, for which the stack masquerades. Or a
+	 * pod whose replies only the stack can receive.
 	 */
 	if (!route || route->kind == ROUTE_NODE || route->kind == ROUTE_STACK) {
 		found_stack(&walk->found.receiver, &packet->destination);
 		return WAY_STACK;
 	}
-	/* 6.4 Of this node's range but no pod's: the stack's unreachable route answers the sender. */
+	/*
+	 * 6.4 In this node's range, but no pod has it: the stack's unreachable route answers the
+	 * sender.
+	 */
 	if (route->kind == ROUTE_LOCAL) {
 		packet->reason = DROP_NO_ENDPOINT;
 		return WAY_STACK;
@@ -36,7 +39,10 @@ static __always_inline enum flow_way find_way_out(struct __sk_buff *skb, struct 
 	/* 6.5 A flow that kernel NAT owns. */
 	if (stays_on_stack(skb, packet, &walk->match))
 		return WAY_STACK;
-	/* 6.6 Too long: the stack fragments, or answers with the ICMP error of path-MTU discovery. */
+	/*
+	 * 6.6 The packet is too long: the stack fragments it, or replies with the ICMP error of
+	 * path-MTU discovery.
+	 */
 	if (exceeds(skb, packet, route->mtu)) {
 		keep_untracked(skb);
 		return WAY_STACK;
@@ -59,8 +65,8 @@ static __always_inline enum flow_way find_receiver(struct __sk_buff *skb, struct
 	/* 6.1 A pod here. */
 	found_pod(&walk->found.receiver, &packet->destination, location);
 	/*
-	 * 6.5 A flow that kernel NAT owns: the answer to what it sent here must not leave beside
-	 * it, or no connection has it.
+	 * 6.5 A flow that kernel NAT owns: the reply to a packet that NAT sent here must not bypass
+	 * NAT, or it belongs to no connection.
 	 */
 	if (stays_on_stack(skb, packet, &walk->match))
 		return WAY_STACK;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Who owns a packet's connection: the programs, which send it straight on, or the node's stack, since
- * its NAT translates it. A translated connection has to pass the stack in both directions.
+ * Owner of a packet's connection: the programs, which send it directly, or the node's stack,
+ * because its NAT translates the connection. A translated connection has to pass the stack in both
+ * directions.
  *
- * The kernel's connection tracking has the last word. What a flow entry says of it counts until its
- * stamp is old (flow-ends.h), so a connection whose entry is lost is asked for, and never guessed.
- * docs/decisions/who-owns-a-flow.md has the reasons.
+ * The kernel's connection tracking has the last word. A flow entry repeats its result until the
+ * entry's stamp expires (flow-ends.h). If an entry is lost, connection tracking is queried again:
+ * the owner is never guessed. See docs/decisions/who-owns-a-flow.md for the reasons.
  */
 #pragma once
 
@@ -15,13 +16,18 @@
 #include "quoted.h"
 #include "recall.h"
 
-/* An echo reply this long after the flow's last packet is not taken for the request's answer. */
+/*
+ * An echo reply later than this after the flow's last packet does not count as the request's reply.
+ */
 static const __u64 ECHO_ANSWER_NS = 10000000000;
 
-/* In skb->mark, from here to the chain `direct` of nftables, which clears it (nft/direct.ts). */
+/* Value of skb->mark from here to the nftables chain `direct`, which clears it (nft/direct.ts). */
 static const __u32 DIRECT_MARK = 0x68656464;
 
-/* A SYN on a closed entry is another connection, which may go another way. */
+/*
+ * True if the entry gives the packet to the stack. A SYN on a closed entry begins another
+ * connection, which may take another way.
+ */
 static __always_inline bool entry_says_stack(const struct flow *flow, const struct packet *packet)
 {
 	return flow && flow->path == FLOW_THROUGH_STACK &&
@@ -29,10 +35,12 @@ static __always_inline bool entry_says_stack(const struct flow *flow, const stru
 }
 
 /*
- * 1. What has once come through the stack stays there, whoever translates it.
- * 2. Connection tracking can be asked.
- * 3. It cannot: an echo request goes straight on, and its reply follows it.
- * 4. It cannot: SCTP and every other protocol pass where all translation is.
+ * True if the stack owns the connection.
+ *
+ * 1. A flow that has come through the stack stays there, whichever program translates it.
+ * 2. Connection tracking can be queried.
+ * 3. It cannot be queried: an echo request goes directly, and its reply follows it.
+ * 4. It cannot be queried: SCTP and all other protocols pass the stack, where all translation is.
  */
 static __always_inline bool find_owner(struct __sk_buff *skb, enum owner owner,
 				       bool known_as_stacks, const struct flow_match *match)
@@ -51,7 +59,7 @@ static __always_inline bool find_owner(struct __sk_buff *skb, enum owner owner,
 	}
 }
 
-/* Of the packet that an error quotes. A quote that ends before the ports says nothing. */
+/* Owner of the packet that an error quotes; unknown if the quote ends before the ports. */
 static __always_inline enum owner owner_of_quoted(const struct quoted *quoted)
 {
 	if (!quoted->source_port)
@@ -63,7 +71,7 @@ static __always_inline enum owner owner_of_quoted(const struct quoted *quoted)
 	return OWNER_UNKNOWN;
 }
 
-/* The flow of the quoted packet, in `match`, and whether the stack owns it. */
+/* True if the stack owns the flow of the quoted packet. Stores that flow in `match`. */
 static __always_inline bool is_quoted_stacks(struct __sk_buff *skb, const struct quoted *quoted,
 					     struct flow_match *match)
 {
@@ -77,7 +85,7 @@ static __always_inline bool is_quoted_stacks(struct __sk_buff *skb, const struct
 			  match->flow && match->flow->path == FLOW_THROUGH_STACK, match);
 }
 
-/* An error that quotes what cannot be read is the stack's. */
+/* True if the stack owns the flow of the quoted packet, or if the quote cannot be read. */
 static __always_inline bool is_stacks_error(struct __sk_buff *skb, const struct packet *error,
 					    const struct flow_match *match)
 {
@@ -88,9 +96,10 @@ static __always_inline bool is_stacks_error(struct __sk_buff *skb, const struct 
 }
 
 /*
- * For a packet of a direct flow that passes the stack all the same: connection tracking, which never
- * saw the flow, would begin a connection with it, and rules of others could translate that. Fragments
- * are put together before the chain sees them, and the whole has the mark of the first one.
+ * Marks a packet of a direct flow that has to pass the stack. Connection tracking never saw the
+ * flow, so it would start a connection with this packet, which rules of other programs could then
+ * translate. Fragments are reassembled before the chain sees them, and the reassembled packet has
+ * the mark of the first fragment.
  */
 static __always_inline void keep_untracked(struct __sk_buff *skb)
 {
@@ -99,8 +108,9 @@ static __always_inline void keep_untracked(struct __sk_buff *skb)
 }
 
 /*
- * For a packet that would otherwise go straight on, between pods of which one may be elsewhere. What
- * is found out goes into the flow's entry; a fragment says nothing about the rest of its flow.
+ * True if the packet has to pass the stack. Called for packets that would otherwise go directly
+ * from pod to pod; one of the pods may be on another node. The result goes into the flow's entry,
+ * except for a fragment: it says nothing about the rest of its flow.
  */
 static __noinline bool stays_on_stack(struct __sk_buff *skb, struct packet *packet,
 				      const struct flow_match *match)
@@ -116,7 +126,7 @@ static __noinline bool stays_on_stack(struct __sk_buff *skb, struct packet *pack
 	}
 	if (packet->owner == OWNER_OF_QUOTED)
 		return is_stacks_error(skb, packet, match);
-	/* Found out already, in this generation and moment. */
+	/* Already known, with the current stamp. */
 	if (flow && packet->goes_by_entry && is_of(flow, match->generation))
 		packet->through_stack = flow->path == FLOW_THROUGH_STACK;
 	else
@@ -128,8 +138,9 @@ static __noinline bool stays_on_stack(struct __sk_buff *skb, struct packet *pack
 }
 
 /*
- * An error of a router or another node about what a pod here sent straight to another pod. Connection
- * tracking has never seen that flow, so that rules which drop what is invalid would drop the error.
+ * True for an error from a router or another node about a packet that a pod here sent directly to
+ * another pod. Connection tracking never saw that flow, so rules that drop invalid packets would
+ * drop the error.
  */
 static __noinline bool is_about_direct_flow(struct __sk_buff *skb, const struct packet *error,
 					    const struct flow_match *match)

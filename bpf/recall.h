@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Reader of what a flow remembers of its ends (flow-ends.h), the only one: a copy that was made while
- * another processor wrote, or for another flow, would send a packet to the wrong pod.
+ * The only reader of what a flow remembers about its ends (flow-ends.h). A copy that was made while
+ * another CPU was writing, or from the entry of another flow, would send a packet to the wrong pod.
  */
 #pragma once
 
@@ -12,7 +12,10 @@
 #include "transport.h"
 #include "walk.h"
 
-/* True if what was read of the entry between two such calls is of this generation and moment. */
+/*
+ * True if the entry has the stamp `generation`. Fields that are read between two calls that return
+ * true belong to this stamp.
+ */
 static __always_inline bool is_of(const struct flow *flow, __u32 generation)
 {
 	__u32 found;
@@ -24,8 +27,9 @@ static __always_inline bool is_of(const struct flow *flow, __u32 generation)
 }
 
 /*
- * Copies what a flow remembers of one end. False: nothing of this generation and moment. The caller
- * compares the address with the packet's: the entry may have changed hands.
+ * Copies what a flow remembers about one end. Returns false if the entry does not have the stamp
+ * `generation`. The caller compares the address with the packet's, because the entry may belong to
+ * another flow by now.
  */
 static __always_inline bool recall_end(const struct flow *flow, __u32 generation,
 				       enum flow_direction which, struct found_end *known)
@@ -38,8 +42,8 @@ static __always_inline bool recall_end(const struct flow *flow, __u32 generation
 }
 
 /*
- * True if this end has sent from this very interface, with this very MAC and address, and was right to.
- * Compared as words: clang would take twelve byte loads.
+ * True if this end was already verified as a sender with the same interface, MAC and address.
+ * Compares words: otherwise clang uses twelve byte loads.
  */
 static __always_inline bool is_sender(const struct __sk_buff *skb, const struct packet *packet,
 				      const __u8 *mac, const struct flow_end *end)
@@ -49,7 +53,7 @@ static __always_inline bool is_sender(const struct __sk_buff *skb, const struct 
 	       end->link[1] == (*(const __u16 *)(mac + 4) | LINK_IS_MAC) && end->endpoint_id;
 }
 
-/* 2. The way that the packet's flow remembers for this very sender, or WAY_UNKNOWN. */
+/* 2. Returns the way that the packet's flow remembers for this sender, or WAY_UNKNOWN. */
 static __always_inline enum flow_way recall_way(struct __sk_buff *skb, struct walk *walk)
 {
 	struct packet *packet = &walk->packet;

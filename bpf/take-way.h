@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Step 7 of a packet from a pod: the way to its receiver, which its flow remembers or which was
- * found.
+ * Step 7 for a packet from a pod: the way to its receiver, from the flow's entry or from lookups.
  */
 #pragma once
 
@@ -11,7 +10,7 @@
 #include "deliver-tunnel.h"
 #include "walk.h"
 
-/* Neither the flow nor what was found of the receiver has room for an IPv6 next hop. */
+/* Looks up the route: neither a flow's entry nor found_end has room for an IPv6 next hop. */
 static __noinline enum verdict send_by_route(const struct address *address)
 {
 	const struct route *route = find_route(address);
@@ -22,8 +21,8 @@ static __noinline enum verdict send_by_route(const struct address *address)
 }
 
 /*
- * VERDICT_NONE: the way cannot be taken, and the packet is as it was. `earlier` packets of the flow
- * went the same way.
+ * Sends the packet. VERDICT_NONE: the way cannot be taken, and the packet is unchanged. `earlier`
+ * is the number of packets of the flow that went the same way before.
  */
 static __always_inline enum verdict go(struct __sk_buff *skb, struct walk *walk, enum flow_way way,
 				       __u32 earlier)
@@ -55,7 +54,7 @@ static __always_inline bool take_known_way(struct __sk_buff *skb, struct walk *w
 	return walk->verdict != VERDICT_NONE;
 }
 
-/* What no flow remembers: the queue of a limited pod, and a tunnel whose other end is IPv6. */
+/* Takes a way that no flow remembers: a limited pod's queue, or a tunnel to an IPv6 address. */
 static __noinline enum verdict take_unremembered_way(struct __sk_buff *skb, struct walk *walk)
 {
 	const struct location *location = walk->location;
