@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Limit of flow events: keeps a packet flood from becoming an event flood.
+ * Limits flow events, so that a packet flood does not become an event flood.
  */
 #pragma once
 
 #include "maps.h"
 
-/* What an endpoint's events count against, each way by itself; id 0: those of no endpoint. */
+/*
+ * Returns the share that an endpoint's events count against; each direction has its own. Id 0 is
+ * for events without an endpoint.
+ */
 static __always_inline struct event_share *share_of(__u32 endpoint_id,
 						    enum traffic_direction direction)
 {
@@ -16,20 +19,20 @@ static __always_inline struct event_share *share_of(__u32 endpoint_id,
 }
 
 enum {
-	/* The part of a CPU's budget that each endpoint has for itself, each way. */
+	/* Each endpoint is guaranteed 1/SURE_PART of a CPU's budget, in each direction. */
 	SURE_PART = 20,
 };
 
-/* Half of a ring is kept for what endpoints are sure of. */
+/* Half of the ring is reserved for the guaranteed events of endpoints. */
 static __always_inline bool has_ring_room(void)
 {
 	return bpf_ringbuf_query(&flow_events, BPF_RB_AVAIL_DATA) < FLOW_EVENTS_BYTES / 2;
 }
 
 /*
- * True if one more event may be sent in the running second. Each share has some that nobody can take
- * away; beyond them all draw on the CPU's budget, of which one gets half at most. So a flood of one
- * endpoint's flows leaves the others' visible.
+ * True if one more event may be sent in the current second. Each share has guaranteed events that
+ * no other share can use. Beyond them, all shares draw on the CPU's budget, and one share gets at
+ * most half of it. So a flood of one endpoint's flows leaves the others' visible.
  */
 static __noinline bool spend_event(struct event_share *share, __u64 now)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Flow events to user space: a few a connection, never one a packet.
+ * Flow events for user space: a few per connection, never one per packet.
  */
 #pragma once
 
@@ -25,7 +25,7 @@ static __noinline void count_lost_event(void)
 		budget->lost++;
 }
 
-/* A record to fill and to hand to send_event(), or NULL: over the budget, or the ring is full. */
+/* Returns a record to fill for send_event(), or NULL: over the budget, or the ring is full. */
 static __always_inline struct flow_event *new_event(struct event_share *share, __u64 now)
 {
 	struct flow_event *event;
@@ -39,10 +39,11 @@ static __always_inline struct flow_event *new_event(struct event_share *share, _
 }
 
 /*
- * User space drains on a timer, so that an event costs no wake-up; only a ring that fills faster
- * than that wakes it. Each wake-up is an interrupt that this processor sends itself, so a reader
- * that is late is not called again for each event, but for a few of every sixteenth of the ring: a
- * few, because events that other processors send at the same time may step over the border.
+ * User space drains the ring on a timer, so that an event costs no wake-up. Only a ring that fills
+ * faster than that wakes user space. Each wake-up is an interrupt that this CPU sends to itself. A
+ * late reader is therefore not woken for each event, but for a few events in each sixteenth of the
+ * ring. One is not enough, because events that other CPUs send at the same time may skip the
+ * boundary.
  */
 static __always_inline bool is_time_to_wake(__u64 waiting)
 {
@@ -62,7 +63,7 @@ static __always_inline void send_event(struct flow_event *event)
 			   is_time_to_wake(waiting) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
-/* The event as this one packet knows it; the sender is the source. */
+/* Fills in what this one packet shows; its sender is the source. */
 static __noinline void describe_packet(struct flow_event *event, const struct packet *packet,
 				       __u64 now)
 {
@@ -86,8 +87,8 @@ static __noinline void describe_packet(struct flow_event *event, const struct pa
 }
 
 /*
- * The three functions that report are not static, so that the verifier reads each of them once and not
- * for each way to it.
+ * The three report functions are not static, so that the verifier checks each of them once instead
+ * of once per path to it.
  */
 __noinline int report_new_flow(const struct packet *packet, __u64 now)
 {
@@ -120,7 +121,10 @@ __noinline int report_drop(const struct packet *packet)
 	return 0;
 }
 
-/* The endpoint that saw a flow's first packet: whoever opens many pays for their ends, too. */
+/*
+ * Share of the endpoint that saw the flow's first packet: one that opens many flows also pays for
+ * their close events.
+ */
 static __always_inline struct event_share *share_of_opener(const struct flow *flow)
 {
 	const struct endpoint *endpoint = find_endpoint(flow->ifindex);
@@ -128,7 +132,7 @@ static __always_inline struct event_share *share_of_opener(const struct flow *fl
 	return share_of(endpoint ? endpoint->id : 0, flow->direction);
 }
 
-/* `packet` is the one that closed the flow, sent in direction `sent`. */
+/* `packet` closed the flow; it was sent in direction `sent`. */
 __noinline int report_closed_flow(const struct packet *packet, const struct flow *flow, __u32 sent,
 				  __u64 now)
 {

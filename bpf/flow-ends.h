@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a flow remembers of its two ends, so that only its first packets are looked up.
+ * Ends of a flow: what it remembers about them, so that only its first packets are looked up.
  *
- * It stands as long as the tables do, and no longer than a moment: it carries a stamp, the sum of
- * the tables' generation, which the agent counts up after each change, and of the time in units of
- * 2^stamp_shift ns. Neither of the two ever falls, so equal sums mean that both are equal. Who looks
- * something up reads the generation first, so that what an old table said never gets the number of a
- * new one. Nobody reads what is being written: the writer takes the stamp away for that time, and a
- * reader looks at it before and after.
+ * It is valid as long as the tables do not change, but only for a moment. For this it carries a
+ * stamp: the sum of the tables' generation, which the agent increments after each change, and of
+ * the time in units of 2^stamp_shift ns. Neither of the two ever decreases, so equal sums mean that
+ * both are equal. A program reads the generation before it looks anything up, so that a result from
+ * an old table never gets the number of a new one. The writer replaces the stamp with
+ * GENERATION_IN_WORK while it writes, and a reader checks the stamp before and after it copies. So
+ * no program uses half-written ends.
  */
 #pragma once
 
@@ -15,7 +16,7 @@
 #include "maps.h"
 #include "packet.h"
 
-/* What a packet's lookups found out of an end: a link or a way, or nothing. */
+/* Result of a packet's lookups for one end: a link or a way, or nothing. */
 struct found_end {
 	struct flow_end end;
 	enum flow_way way;
@@ -26,7 +27,7 @@ struct found_ends {
 	struct found_end receiver;
 };
 
-/* Before any lookup whose result is to be remembered. */
+/* Called before any lookup whose result the flow may remember. */
 static __always_inline __u32 current_generation(void)
 {
 	__u32 zero = 0;
@@ -37,7 +38,9 @@ static __always_inline __u32 current_generation(void)
 	return generation;
 }
 
-/* The sender as from_pod judged it: its interface, its MAC and its address belong together. */
+/*
+ * Notes the sender as from_pod verified it: its interface, its MAC and its address belong together.
+ */
 static __always_inline void found_sender(struct found_end *found, const struct packet *packet,
 					 const struct endpoint *endpoint)
 {
@@ -50,7 +53,7 @@ static __always_inline void found_sender(struct found_end *found, const struct p
 	found->end.endpoint_id = endpoint->id;
 }
 
-/* A pod here, unless its packets have to wait in a queue. */
+/* Notes a pod here, unless its packets have to wait in a queue. */
 static __always_inline void found_pod(struct found_end *found, const struct address *address,
 				      const struct location *location)
 {
@@ -62,7 +65,7 @@ static __always_inline void found_pod(struct found_end *found, const struct addr
 	found->way = WAY_POD;
 }
 
-/* A pod of another node. What only its route can say is not kept: IPv6 addresses of nodes. */
+/* Notes a pod of another node. IPv6 addresses of nodes are not kept: only the route has them. */
 static __always_inline enum flow_way
 found_route(struct found_end *found, const struct address *address, const struct route *route)
 {
@@ -82,7 +85,10 @@ found_route(struct found_end *found, const struct address *address, const struct
 	return found->way;
 }
 
-/* Neither a pod's address nor in a pod range, or the node's own. */
+/*
+ * Notes an address that packets reach through the stack: this node's own, one outside the pod
+ * ranges, or one behind a ROUTE_STACK.
+ */
 static __always_inline void found_stack(struct found_end *found, const struct address *address)
 {
 	found->end.address = address->word[3];
@@ -111,7 +117,7 @@ static __always_inline bool is_known(const struct flow_end *known, enum flow_way
 		(known->link[0] == end->link[0] && known->link[1] == end->link[1]));
 }
 
-/* One packet finds out how its sender is known, another how to get there: both are kept. */
+/* One packet learns how to identify its sender, another how to reach it: both are kept. */
 static __always_inline void keep_end(struct flow_end *known, enum flow_way *way,
 				     const struct found_end *found)
 {
@@ -141,7 +147,7 @@ static __always_inline void forget_ends(struct flow *flow)
 	flow->way[1] = WAY_UNKNOWN;
 }
 
-/* Of a flow that nobody else has seen. */
+/* Sets the ends of a new flow, which no other CPU sees yet. */
 static __always_inline void begin_ends(struct flow *flow, const struct found_ends *found,
 				       enum flow_direction sent)
 {
@@ -155,8 +161,10 @@ static __always_inline void begin_ends(struct flow *flow, const struct found_end
 }
 
 /*
- * 1. Another processor is writing: its turn.
- * 2. Nothing that the entry does not have, as for each packet of a flow that is always looked up.
+ * Stores the ends, except in two cases:
+ *
+ * 1. Another CPU is writing them.
+ * 2. The entry has them already, as for each packet of a flow that is always looked up.
  */
 static __noinline void remember_ends(struct flow *flow, const struct found_ends *found,
 				     enum flow_direction sent, __u32 generation)

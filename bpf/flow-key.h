@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Key of a packet's flow: both directions of a connection have the same.
+ * Key of a packet's flow: both directions of a connection have the same key.
  */
 #pragma once
 
@@ -8,18 +8,18 @@
 #include "maps.h"
 #include "packet.h"
 
-/* The flow of a packet, if there is one, and what is needed to open one. */
+/* Flow of a packet, if there is one, and what is needed to open one. */
 struct flow_match {
 	struct flow_key key;
 	enum flow_direction sent;
-	__u32 generation; /* the stamp of whatever is looked up for it (flow-ends.h) */
+	__u32 generation; /* stamp of the packet's lookups (flow-ends.h) */
 	struct flow *flow;
 	__u64 now;
 };
 
 /*
- * `generation`: of the tables, read before anything was looked up. The key and the direction are set
- * with the flow (match_flow).
+ * `generation` is that of the tables, read before any lookup. match_flow() sets the key, the
+ * direction and the flow.
  */
 static __always_inline void begin_match(struct flow_match *match, __u32 generation)
 {
@@ -28,13 +28,16 @@ static __always_inline void begin_match(struct flow_match *match, __u32 generati
 	match->flow = NULL;
 }
 
-/* One of the two that a packet names. */
+/* One of the two ends that a packet names. */
 struct named_end {
 	const struct address *address;
 	__be16 port;
 };
 
-/* True if `end` is the low one: it has the smaller address, or, if equal, the smaller port. */
+/*
+ * True if `end` is the low end: it has the smaller address, or the smaller port if the addresses
+ * are equal.
+ */
 static __always_inline bool is_low_end(const struct named_end *end, const struct named_end *other)
 {
 	for (int i = 0; i < 4; i++) {
@@ -74,7 +77,7 @@ static __always_inline enum flow_direction flow_key_of(const struct packet *pack
 	struct named_end source = {&packet->source, packet->source_port};
 	struct named_end destination = {&packet->destination, packet->destination_port};
 
-	/* Every byte of it, once: all of the others are set with the ends. */
+	/* Each byte of the key is written once: set_ends() writes all others. */
 	key->protocol = packet->protocol;
 	__builtin_memset(key->pad, 0, sizeof(key->pad));
 	return set_ends(key, &source, &destination);

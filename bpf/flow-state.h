@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * State of a flow: how its entry begins, what each packet adds to it, when it is closed.
+ * State of a flow: how its entry begins, what each packet adds to it, and when it is closed.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ static __always_inline bool is_opening(const struct packet *packet)
 	       (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-/* Four bytes of an entry as one word, so that what two processors learn at once adds up. */
+/* Four bytes of an entry as one word, so that concurrent changes by two CPUs are combined. */
 union flow_word {
 	struct {
 		__u8 tcp_flags[2];
@@ -50,7 +50,7 @@ static __always_inline __u32 path_word(const struct packet *packet)
 	return first.word;
 }
 
-/* Kernel NAT owns it: no packet of it goes straight on any more. */
+/* Notes that kernel NAT owns the flow: from now on no packet of it goes directly. */
 static __always_inline void keep_on_stack(struct flow *flow)
 {
 	union flow_word stack = {.path = FLOW_THROUGH_STACK};
@@ -59,7 +59,7 @@ static __always_inline void keep_on_stack(struct flow *flow)
 		__sync_fetch_and_or(word_of(flow), stack.word);
 }
 
-/* All but what is known of its ends. */
+/* Sets everything except what the flow remembers about its ends. */
 static __always_inline void begin_flow(struct flow *flow, const struct packet *packet,
 				       enum flow_direction sent, __u64 now)
 {
@@ -77,7 +77,7 @@ static __always_inline void begin_flow(struct flow *flow, const struct packet *p
 	flow->packets[other & 1] = 0;
 }
 
-/* The only way a flow closes here is TCP's; user space ends the others when they fall idle. */
+/* Only TCP flows close here. User space ends the others when they are idle. */
 static __always_inline bool is_finished(const struct flow *flow)
 {
 	__u32 either = flow->tcp_flags[0] | flow->tcp_flags[1];
@@ -86,7 +86,10 @@ static __always_inline bool is_finished(const struct flow *flow)
 	return (either & TCP_RST) || (both & TCP_FIN);
 }
 
-/* A flag of this end that the entry does not have yet: a few packets of a connection get here. */
+/*
+ * Adds a TCP flag that the entry does not have for this end yet. Only a few packets of a connection
+ * get here.
+ */
 static __noinline void learn_flags(struct flow *flow, const struct packet *packet,
 				   enum flow_direction sent, __u64 now)
 {
@@ -95,15 +98,16 @@ static __noinline void learn_flags(struct flow *flow, const struct packet *packe
 	__sync_fetch_and_or(word_of(flow), flags_word(packet, sent));
 	if (!is_finished(flow))
 		return;
-	/* Both ends may get here at once, on two CPUs: only one reports. */
+	/* Both ends may get here at the same time, on two CPUs: only one reports. */
 	if ((__sync_fetch_and_or(word_of(flow), closed.word) & closed.word) == 0)
 		report_closed_flow(packet, flow, sent, now);
 }
 
 /*
- * A reset or a FIN that its receiver does not accept (a wrong sequence number, a wrong checksum)
- * ends nothing. It shows by who sent it: who has reset a connection sends nothing of it but resets,
- * and who has sent its FIN sends no data. What the other end has under way says nothing.
+ * A reset or a FIN that its receiver does not accept (wrong sequence number, wrong checksum) ends
+ * nothing. Later packets from the same end show this: an end that has reset a connection sends only
+ * resets for it, and an end that has sent its FIN sends no data. Packets of the other end may have
+ * been in flight and show nothing.
  */
 static __always_inline void look_for_life(struct flow *flow, const struct packet *packet,
 					  enum flow_direction sent)
@@ -124,7 +128,7 @@ static __always_inline void update_flow(struct flow *flow, const struct packet *
 {
 	__sync_fetch_and_add(&flow->bytes[sent & 1], packet->bytes);
 	__sync_fetch_and_add(&flow->packets[sent & 1], packet->segments);
-	/* The coarse clock stands still for milliseconds: most packets need not write it. */
+	/* The coarse clock does not change for milliseconds, so most packets need not write it. */
 	if (flow->last_seen_ns != now)
 		flow->last_seen_ns = now;
 	/* The same ends and ports may have been in direct use before (UDP). */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Flow state: one entry for both directions of a connection.
+ * Flow entries: one for both directions of a connection.
  *
- * The map is an LRU: under pressure the kernel may hand an entry to another connection while we
- * still hold a pointer to it, and a few counts go astray. What is decided by an entry (flow-ends.h) is
- * compared with the packet's own addresses for that.
+ * The map is an LRU. Under pressure the kernel may give an entry to another connection while a
+ * program still holds a pointer to it, and a few counts go to the wrong flow. For this reason, what
+ * an entry remembers (flow-ends.h) decides nothing until its addresses are compared with the
+ * packet's own.
  */
 #pragma once
 
@@ -15,15 +16,15 @@
 #include "packet.h"
 #include "walk.h"
 
-/* The way of a fragment is not that of its flow. */
+/* True if the flow remembers the packet's lookups. A fragment does not take the way of its flow. */
 static __always_inline bool learns_ends(const struct walk *walk)
 {
 	return walk->is_looked_up && !walk->packet.is_piece;
 }
 
 /*
- * Returns the entry that another processor has opened at the same time, or NULL. A reset for a
- * connection that is not known opens nothing: it answers a stray packet.
+ * Opens an entry. Returns the entry that another CPU has opened at the same time, or NULL. A reset
+ * for an unknown connection opens no entry: it answers a stray packet.
  */
 static __noinline struct flow *open_flow(const struct walk *walk)
 {
@@ -44,7 +45,7 @@ static __noinline struct flow *open_flow(const struct walk *walk)
 	return NULL;
 }
 
-/* The same two ends and ports begin anew on the entry that the old connection left. */
+/* A new connection of the same two ends and ports reuses the entry that the old one left. */
 static __noinline void restart_flow(struct flow *flow, const struct packet *packet,
 				    enum flow_direction sent, __u64 now)
 {
@@ -55,8 +56,8 @@ static __noinline void restart_flow(struct flow *flow, const struct packet *pack
 }
 
 /*
- * A SYN-ACK goes by the entry that the SYN before it has opened: that one was looked up, and its
- * receiver has sent nothing since. Any other SYN may begin a connection that goes another way.
+ * True for a SYN-ACK that may use the entry that its SYN has opened: the SYN was looked up, and its
+ * receiver has sent nothing since. Any other SYN may begin a connection that takes another way.
  */
 static __always_inline bool answers_opening(const struct packet *packet,
 					    const struct flow_match *match)
@@ -68,7 +69,7 @@ static __always_inline bool answers_opening(const struct packet *packet,
 	       (match->flow->tcp_flags[!(match->sent & 1)] & both) == TCP_SYN;
 }
 
-/* Before the packet's way is decided. */
+/* Called before the packet's way is decided. */
 static __always_inline void recall_flow(struct packet *packet, struct flow_match *match)
 {
 	match_flow(packet, match);
