@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A checksum that is not written yet: the sending device, or the kernel for it, overwrites two
- * bytes at an offset that the packet's sender chose. Programs run before that write, so they must
- * not judge a packet by these bytes.
+ * Pending checksums. The sending device, or the kernel for it, will overwrite two bytes at an
+ * offset that the packet's sender chose. Programs run before that write, so they must not judge a
+ * packet by these bytes.
  */
 #pragma once
 
@@ -19,8 +19,8 @@ struct sk_buff___checksum {
 	unsigned char *data;
 	union {
 		struct {
-			__u16 csum_start; /* from `head` on */
-			__u16 csum_offset; /* from `csum_start` on */
+			__u16 csum_start; /* offset from `head` */
+			__u16 csum_offset; /* offset from `csum_start` */
 		};
 	};
 	__u8 ip_summed : 2;
@@ -34,9 +34,9 @@ enum {
 };
 
 /*
- * The first byte of the transport header that may be overwritten: the header's own checksum, or a
- * byte behind it, as in packets that a pod has encapsulated itself. ICMP's checksum is always
- * written already, and an error is judged by the packet that it quotes.
+ * Returns the offset in the transport header from which on bytes may be overwritten. The checksum
+ * may be the header's own, or one behind it, as in packets that a pod has encapsulated itself.
+ * ICMP's checksum is always complete already, and an error is judged by the packet that it quotes.
  */
 static __always_inline __u32 first_checksum_byte(__u8 protocol)
 {
@@ -57,7 +57,8 @@ static __always_inline __u32 first_checksum_byte(__u8 protocol)
 }
 
 /*
- * A fragment's checksum covers the whole packet, and is written before the packet is fragmented.
+ * True if bytes that a verdict rests on will be overwritten. The checksum of a fragmented packet
+ * covers the whole packet, and is written before the packet is fragmented.
  */
 static __always_inline bool is_rewritten_later(struct __sk_buff *skb, const struct packet *packet)
 {

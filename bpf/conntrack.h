@@ -45,8 +45,7 @@ struct nf_conntrack_tuple_hash {
 };
 
 struct nf_conn {
-	struct nf_conntrack_tuple_hash
-		tuplehash[2]; /* as the first packet came, as the answer comes */
+	struct nf_conntrack_tuple_hash tuplehash[2]; /* of the first packet, of the reply */
 	unsigned long status;
 };
 
@@ -79,10 +78,10 @@ extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_
 extern void bpf_ct_release(struct nf_conn *ct) __ksym;
 
 /*
- * True if the stack translated this packet's connection before the program sees it, as it does at the
- * ports of a bridge whose packets pass iptables (net.bridge.bridge-nf-call-iptables). The entry of a new
- * connection is not confirmed yet: bpf_skb_ct_lookup does not find it, and it is lost if the packet does
- * not pass the stack.
+ * True if the stack has translated this packet's connection before the program sees the packet.
+ * This happens at the ports of a bridge whose packets pass iptables
+ * (net.bridge.bridge-nf-call-iptables). The entry of a new connection is not confirmed yet:
+ * bpf_skb_ct_lookup() does not find it, and it is lost if the packet does not pass the stack.
  */
 static __always_inline bool is_translated_already(struct __sk_buff *skb)
 {
@@ -93,7 +92,7 @@ static __always_inline bool is_translated_already(struct __sk_buff *skb)
 }
 
 /*
- * Does the reply differ from the reversed first packet? The NAT bits of the status do not tell:
+ * True if the reply is not the reversed first packet. The NAT bits of the status are not enough:
  * IPVS translates without them.
  */
 static __always_inline bool is_rewritten(const struct nf_conn *ct)
@@ -111,7 +110,10 @@ static __always_inline bool is_rewritten(const struct nf_conn *ct)
 	return false;
 }
 
-/* In the network namespace of the packet's interface: the node's. `size` gives the family. */
+/*
+ * Queries the network namespace of the packet's interface, which is the node's. `size` selects the
+ * address family.
+ */
 static __always_inline bool is_tracked_rewritten(struct __sk_buff *skb, __u8 protocol,
 						 struct bpf_sock_tuple *tuple, __u32 size)
 {
@@ -148,11 +150,12 @@ static __always_inline void set_ipv6_tuple(struct bpf_sock_tuple *tuple, const s
 }
 
 /*
- * Is there a translated connection with these ends, in either direction? Packets of that
- * connection match the key as it is. The reversed key is traffic that a pod sends directly to the
- * same server as a Service connection with the same port; both have equal answers.
+ * True if there is a translated connection with these ends, in either direction. Packets of that
+ * connection match the key as it is. The reversed key matches packets that a pod sends directly to
+ * the server of one of its Service connections, from the same port: the replies to both look the
+ * same.
  *
- * Not static, so that the verifier checks it once and not for each caller.
+ * Not static, so that the verifier checks it once instead of once per caller.
  */
 __noinline int is_translated(struct __sk_buff *skb, const struct flow_key *key)
 {

@@ -11,7 +11,7 @@
 
 enum {
 	IPV4_OFFSET_MASK = 0x1fff,
-	IPV4_PIECE_MASK = 0x3fff, /* the offset, and "more fragments" */
+	IPV4_PIECE_MASK = 0x3fff, /* the offset and the flag "more fragments" */
 	MAX_OPTION_BYTES = 40,
 	OPTION_END = 0,
 	OPTION_NOTHING = 1,
@@ -21,11 +21,11 @@ enum {
 
 struct options {
 	__u8 byte[MAX_OPTION_BYTES];
-	__u32 next; /* where the next option begins */
+	__u32 next; /* offset of the next option */
 	bool is_route;
 };
 
-/* For bpf_loop, which the verifier walks once: 1 ends it. */
+/* Callback of bpf_loop(), which the verifier checks once. Returning 1 ends the loop. */
 static long look_at_option(__u64 at, void *context)
 {
 	struct options *options = context;
@@ -45,7 +45,7 @@ static long look_at_option(__u64 at, void *context)
 	return options->is_route;
 }
 
-/* By its IPv4 options (RFC 791 3.1), read as the kernel reads them. */
+/* True if the IPv4 options (RFC 791 3.1), read as the kernel reads them, have a source route. */
 static __noinline bool is_source_routed(struct __sk_buff *skb, const struct packet *packet)
 {
 	__u32 bytes = packet->header_bytes - sizeof(struct iphdr);

@@ -23,19 +23,19 @@ static __always_inline bool is_extension_header(__u8 protocol)
 	       protocol == IPPROTO_AH;
 }
 
-/* The length that the header itself says (RFC 8200 4). */
+/* Length of an extension header, from its own length field (RFC 8200 4). */
 static __always_inline __u32 extension_bytes(__u8 protocol, const __u8 *header)
 {
 	if (protocol == IPPROTO_FRAGMENT)
 		return 8;
-	if (protocol == IPPROTO_AH) /* RFC 4302 2.2: in words of four bytes, less two */
+	if (protocol == IPPROTO_AH) /* RFC 4302 2.2: in words of four bytes, minus two */
 		return (header[1] + 2) * 4;
 	return (header[1] + 1) * 8;
 }
 
 /*
  * Moves packet->protocol and packet->transport past the extension headers (RFC 8200 4). Not static,
- * for the verifier's sake.
+ * so that the verifier checks it once.
  */
 __noinline int skip_extension_headers(struct __sk_buff *skb, struct packet *packet)
 {
@@ -47,12 +47,12 @@ __noinline int skip_extension_headers(struct __sk_buff *skb, struct packet *pack
 
 		if (!header)
 			return DROP_MALFORMED;
-		/* RFC 8200 4.4: hops that are still to be made */
+		/* RFC 8200 4.4: segments are left */
 		if (packet->protocol == IPPROTO_ROUTING && header[3])
 			return DROP_SOURCE_ROUTE;
 		if (packet->protocol == IPPROTO_FRAGMENT) {
 			packet->is_fragment = *(__be16 *)(header + 2) & bpf_htons(IPV6_OFFSET_MASK);
-			/* A second fragment header does not make a piece whole. */
+			/* A second fragment header does not make a fragment a whole packet. */
 			packet->is_piece |=
 				!!(*(__be16 *)(header + 2) & bpf_htons(IPV6_PIECE_MASK));
 		}
@@ -65,8 +65,8 @@ __noinline int skip_extension_headers(struct __sk_buff *skb, struct packet *pack
 }
 
 /*
- * IPv4-mapped and IPv4-compatible addresses (RFC 4291 2.5.5) stand for IPv4 in an API, not on a
- * wire. Here they would be taken for the IPv4 address.
+ * True for IPv4-mapped and IPv4-compatible addresses (RFC 4291 2.5.5). They represent IPv4
+ * addresses in an API, not on the wire. Here they would be mistaken for the IPv4 address.
  */
 static __always_inline bool stands_for_ipv4(const struct address *address)
 {
@@ -84,8 +84,9 @@ static __always_inline void set_ipv6_ends(struct packet *packet, const struct ip
 }
 
 /*
- * The kernel gives a BIG TCP packet a hop-by-hop header with the jumbo payload option (RFC 2675), and
- * removes it when it makes the segments. With it each of them would seem too long for the way.
+ * The kernel adds a hop-by-hop header with the jumbo payload option (RFC 2675) to a BIG TCP packet,
+ * and removes it when it creates the segments. If the header counted, each segment would seem too
+ * long for the route's MTU.
  */
 static __always_inline void leave_out_jumbo_header(struct packet *packet)
 {

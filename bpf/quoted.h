@@ -15,22 +15,22 @@ enum {
 	ICMP_HEADER_BYTES = 8,
 };
 
-/* The content of the quote; nothing in it is proven. */
+/* Content of the quote; none of it is verified. */
 struct quoted {
 	struct address source;
 	struct address destination;
 	/*
-	 * 0: the quote ends before the ports, or the protocol has none. For an echo, both ports
-	 * are its identifier.
+	 * 0: the quote ends before the ports, or the protocol has none. For an echo, both ports are
+	 * its identifier.
 	 */
 	__be16 source_port;
 	__be16 destination_port;
-	__u8 protocol; /* IPv6: of the first header after the IP header */
-	bool is_fragment; /* not the first one: it has no ports */
-	bool is_routed; /* IPv6: by a routing header, or by extension headers that cannot be followed */
+	__u8 protocol; /* IPv6: that of the first header after the IP header */
+	bool is_fragment; /* a later fragment: it has no ports */
+	bool is_routed; /* IPv6: it has a routing header, or headers that cannot be followed */
 };
 
-/* Follows the Ethernet and IP headers. Later fragments have no ICMP header. */
+/* ICMP header behind the Ethernet and IP headers, or NULL. Later fragments have none. */
 static __always_inline const struct icmp_header *icmp_of(struct __sk_buff *skb,
 							 const struct packet *packet)
 {
@@ -94,8 +94,9 @@ static __always_inline bool read_quoted_ipv4(struct __sk_buff *skb, __u32 offset
 }
 
 /*
- * Do the extension headers from `offset` on contain a routing header, or a header that cannot be
- * read? The receiver's kernel takes the last hop in a routing header as the packet's destination.
+ * True if the extension headers from `offset` on contain a routing header, or a header that cannot
+ * be read. The receiver's kernel takes the last hop in a routing header as the packet's
+ * destination.
  */
 static __noinline bool has_routing_header(struct __sk_buff *skb, __u32 offset, __u8 protocol)
 {
@@ -117,7 +118,7 @@ static __noinline bool has_routing_header(struct __sk_buff *skb, __u32 offset, _
 	return is_extension_header(protocol);
 }
 
-/* A transport header behind extension headers is read without ports here. */
+/* Does not read the ports of a transport header behind extension headers. */
 static __always_inline bool read_quoted_ipv6(struct __sk_buff *skb, __u32 offset,
 					     struct quoted *quoted)
 {
@@ -137,9 +138,10 @@ static __always_inline bool read_quoted_ipv6(struct __sk_buff *skb, __u32 offset
 }
 
 /*
- * False: the error does not quote a complete IP header of its own family. `quoted` is zero before
- * the call. Bytes behind the end of a whole IP packet are not checked: the receiver refuses such a
- * packet, too. Not static, so that the verifier checks it once and not for each caller.
+ * Returns false if the error does not quote a complete IP header of its own family. `quoted` is
+ * zero before the call. The quote is not checked against the end of a whole IP packet: the receiver
+ * refuses a packet whose quote goes beyond it, too. Not static, so that the verifier checks it once
+ * instead of once per caller.
  */
 __noinline int read_quoted(struct __sk_buff *skb, const struct packet *packet,
 			   struct quoted *quoted)

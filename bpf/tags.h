@@ -11,12 +11,13 @@
 
 enum {
 	VLAN_ID_MASK = 0xfff,
-	MAX_PRIORITY_TAGS = 4, /* an honest frame has one */
+	MAX_PRIORITY_TAGS = 4, /* a legitimate frame has one */
 };
 
 /*
- * A tag with VLAN 0 has a priority and no VLAN (IEEE 802.1Q 9.6). The stack takes it off, so the frame
- * is judged as one without a tag. A frame of any other VLAN is not this interface's.
+ * True if the frame belongs to a VLAN, and so not to this interface. A tag with VLAN 0 has a
+ * priority and no VLAN (IEEE 802.1Q 9.6). The stack removes it, so the frame is treated like one
+ * without a tag.
  */
 static __always_inline bool is_of_vlan(const struct __sk_buff *skb)
 {
@@ -29,9 +30,9 @@ static __always_inline bool is_tag(__be16 type)
 }
 
 /*
- * Takes off all priority tags but the last, as the stack would do behind this hook, so that the frame is
- * judged as what it is in the end. False: it has too many, or one that is cut off. Not static, for the
- * verifier's sake.
+ * Removes all priority tags but the last, as the stack would do after this hook, so that the
+ * program judges the frame that the stack would see. Returns false if the frame has too many tags,
+ * or a truncated one. Not static, so that the verifier checks it once.
  */
 __noinline int take_off_outer_tags(struct __sk_buff *skb)
 {

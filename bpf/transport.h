@@ -50,7 +50,7 @@ static __always_inline bool parse_tcp(struct __sk_buff *skb, struct packet *pack
 	packet->tcp_flags = ((const __u8 *)tcp)[13];
 	packet->header_bytes += tcp->doff * 4;
 	packet->owner = OWNER_ASKED;
-	/* Not the first two of a connection: their entry may be an earlier one's (flow.h). */
+	/* Not the first two of a connection: the entry may be an earlier one's (flow.h). */
 	packet->goes_by_entry = !(packet->tcp_flags & TCP_SYN);
 	return packet->header_bytes <= packet->bytes;
 }
@@ -128,7 +128,7 @@ static __always_inline bool parse_icmp(struct __sk_buff *skb, struct packet *pac
 }
 
 /*
- * A GSO packet represents many packets: count them, and their headers, as on a wire. Not static:
+ * A GSO packet represents many packets: count them, and their headers, as on the wire. Not static:
  * at this call the verifier forgets what it knows about the packet, and checks the rest of the
  * program once instead of once for each kind of packet.
  */
@@ -190,7 +190,7 @@ static __always_inline enum drop_reason parse(struct __sk_buff *skb, struct pack
 	return reason ? reason : parse_transport(skb, packet);
 }
 
-/* Is the packet, or a segment of it, longer than `mtu` bytes of IP packet? */
+/* True if the packet, or a segment of it, is longer than `mtu` bytes, IP header included. */
 static __always_inline bool exceeds(struct __sk_buff *skb, const struct packet *packet, __u32 mtu)
 {
 	if (skb->gso_size)
