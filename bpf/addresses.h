@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The sender of a packet and the location of its destination. */
+/* Lookups and checks of a packet's sender, and lookups of the location of its destination. */
 #pragma once
 
 #include <linux/if_ether.h>
@@ -26,7 +26,7 @@ static __noinline const struct route *find_route(const struct address *address)
 	return bpf_map_lookup_elem(&routes, &key);
 }
 
-/* The interfaces from which pods behind this route may send: one, or any of several uplinks. */
+/* True if pods behind this route may send from this interface: one, or any of several uplinks. */
 static __always_inline bool is_interface_of(const struct route *route, __u32 ifindex)
 {
 	return ifindex == route->ifindex || ifindex == route->other_ifindex[0] ||
@@ -34,8 +34,8 @@ static __always_inline bool is_interface_of(const struct route *route, __u32 ifi
 }
 
 /*
- * Does the packet have a pod's source but come from another interface than that pod's? A packet
- * without an interface comes from a process on the node, which may bind any address (as
+ * True if the packet has a pod's source address but does not come from that pod's interface. A
+ * packet without an interface comes from a process on the node, which may bind any address (as
  * transparent proxies do).
  */
 static __noinline bool comes_from_elsewhere(struct __sk_buff *skb, const struct packet *packet)
@@ -87,8 +87,8 @@ static __always_inline bool stays_on_link(const struct packet *packet)
 }
 
 /*
- * Is the source MAC the pod's own? Compared as a 4-byte and a 2-byte word: otherwise clang uses
- * twelve byte loads, or calls a memcmp that does not exist.
+ * True if the source MAC is the pod's own. Compares a 4-byte and a 2-byte word: otherwise clang
+ * uses twelve byte loads, or calls a memcmp that does not exist.
  */
 static __always_inline bool has_mac_of(struct __sk_buff *skb, const struct endpoint *endpoint)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Why a packet may not come by an uplink.
+ * Reasons to refuse a packet that arrives at an uplink.
  */
 #pragma once
 
@@ -10,9 +10,9 @@
 #include "refuse.h"
 
 /*
- * Has the packet, for a pod here, the source of a pod that never sends by this interface: a pod of
- * this node (or the node itself), one that is reached by another uplink, or by a tunnel? `back` is
- * the route to the source.
+ * True if the source is that of a pod that never sends by this interface: a pod of this node (or
+ * the node itself), or a pod that is reached by another uplink or by a tunnel. `back` is the route
+ * to the source.
  */
 static __always_inline bool is_spoofed_outside(struct __sk_buff *skb, const struct packet *packet,
 					       const struct route *back)
@@ -25,10 +25,11 @@ static __always_inline bool is_spoofed_outside(struct __sk_buff *skb, const stru
 }
 
 /*
- * Is it an error about what the pod sent through a tunnel, or would it hide whether it is? No router
- * sees such a packet, and what the other node says of it comes by the tunnel.
+ * True for an error about a packet that the pod sent through a tunnel, or an error that hides what
+ * it is about. No router sees such a packet, and the other node's errors about it come through the
+ * tunnel.
  *
- * Not static, so that the verifier reads it once and not for each way to it.
+ * Not static, so that the verifier checks it once instead of once per path to it.
  */
 __noinline int is_error_beside_tunnel(struct __sk_buff *skb, const struct packet *packet)
 {
@@ -44,8 +45,8 @@ __noinline int is_error_beside_tunnel(struct __sk_buff *skb, const struct packet
 }
 
 /*
- * Why a packet for a pod here may not come by this interface. An error of a router, whose address no
- * route has, may be about any of the pod's flows that routers see.
+ * Returns the reason to refuse a packet for a pod here that arrives at this interface. The address
+ * of a router is in no route: its error may be about any of the pod's flows that routers see.
  */
 static __always_inline enum drop_reason
 refusal_outside(struct __sk_buff *skb, const struct packet *packet, const struct route *back)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a pod may not send although its MAC and its source address are its own, and what another node
- * may not send to a pod here although the source address is that node's. Asked only for packets that
- * are looked up: a refused packet opens no flow, so no flow vouches for one.
+ * Packets that a pod may not send although its MAC and its source address are its own, and packets
+ * that another node may not send to a pod here although the source address is that node's. Checked
+ * only for packets that are looked up: a refused packet opens no flow, so no flow vouches for one.
  */
 #pragma once
 
@@ -16,7 +16,10 @@ enum {
 	ND_LAST = 137, /* redirect */
 };
 
-/* RFC 1122 3.2.1.3 (127/8, 0/8), RFC 4291 2.5.2 and 2.5.3: never on a network. */
+/*
+ * True for addresses that are never on a network: RFC 1122 3.2.1.3 (127/8, 0/8), RFC 4291 2.5.2 and
+ * 2.5.3.
+ */
 static __always_inline bool is_martian(const struct address *address, bool is_ipv4)
 {
 	__u32 first = bpf_ntohl(address->word[3]) >> 24;
@@ -28,8 +31,9 @@ static __always_inline bool is_martian(const struct address *address, bool is_ip
 }
 
 /*
- * Does the stack take it for itself? Of addresses that the agent knows nothing of: other interfaces
- * of this node, Services' addresses on it. Where the stack forwards nothing, the answer is yes.
+ * True if the stack delivers the packet locally. This finds addresses that the agent does not know:
+ * other interfaces of this node, Services' addresses on it. Also true if the stack does not
+ * forward.
  */
 static __noinline bool is_taken_by_stack(struct __sk_buff *skb, const struct packet *packet)
 {
@@ -51,9 +55,9 @@ static __noinline bool is_taken_by_stack(struct __sk_buff *skb, const struct pac
 }
 
 /*
- * To the port where nodes take packets out of tunnels, at any address of any node: the packet would
- * come out again as whatever its payload says. The first fragment of a datagram has the ports, and
- * without it no stack puts the others together.
+ * True for a packet to the port where nodes take packets out of tunnels, at any address of any
+ * node: the packet in its payload, whatever it says, would come out there. The first fragment of a
+ * datagram has the ports, and without it no stack reassembles the others.
  */
 static __noinline bool is_for_tunnel(struct __sk_buff *skb, const struct packet *packet,
 				     const struct location *location)
@@ -84,8 +88,8 @@ static __always_inline bool is_neighbour_discovery(struct __sk_buff *skb,
 }
 
 /*
- * Is it an address at the node: of a pod there, or the node's own? `node` is the next hop of the routes to
- * the node's pods. This node's ranges and the world have none.
+ * True if the address is at the node: a pod's there, or the node's own. `node` is the next hop of
+ * the routes to the node's pods. This node's ranges and the world have no next hop.
  */
 static __always_inline bool is_at_node(const struct address *address, const struct address *node)
 {
@@ -98,12 +102,12 @@ static __always_inline bool is_at_node(const struct address *address, const stru
 }
 
 /*
- * An error goes to the sender of the packet that it is about, and comes from where that packet was
- * sent, or from the node that it was sent to: anything else is about traffic of others, whose path MTU
- * or connections it would change. So is one whose quote names a second destination, in a routing
- * header. One whose quote cannot be read is of no use to its receiver. Nor is one in fragments, since no
- * error is that long (RFC 1812 4.3.2.3, RFC 4443 2.4 (c)), and a fragment may bring a quote that is not
- * looked at here.
+ * A genuine error goes to the sender of the packet that it quotes, and comes from that packet's
+ * destination or from that destination's node. Any other error is about the traffic of others, and
+ * would change their path MTU or connections. The same holds if the quote names a second
+ * destination, in a routing header. An error whose quote cannot be read is of no use to its
+ * receiver. Nor is an error in fragments: no error is long enough to need them (RFC 1812 4.3.2.3,
+ * RFC 4443 2.4 (c)), and a fragment may bring a quote that is not checked here.
  */
 static __always_inline bool is_forged_error(struct __sk_buff *skb, const struct packet *packet,
 					    const struct address *node)
@@ -121,10 +125,10 @@ static __always_inline bool is_forged_error(struct __sk_buff *skb, const struct 
 }
 
 /*
- * The reason not to pass on ICMP that would speak for others. `node` is the next hop of the routes to
- * the other node that the packet came from, NULL if it came from a pod here.
+ * Returns the reason to refuse ICMP that would speak for others. `node` is the next hop of the
+ * routes to the other node that the packet came from; NULL: it came from a pod here.
  *
- * Not static, so that the verifier reads it once and not for each of its callers.
+ * Not static, so that the verifier checks it once instead of once per caller.
  */
 __noinline int refusal_of_icmp(struct __sk_buff *skb, const struct packet *packet,
 			       const struct address *node)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Where a packet that comes out of the tunnel came from: the VXLAN device takes every sender and
- * every VNI, so whether it may say what it says is judged here.
+ * Checks of the sender of a packet that comes out of the tunnel. The VXLAN device accepts every
+ * sender and every VNI, so these checks decide whether the sender may use its inner source.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 #include "transport.h"
 #include "walk.h"
 
-/* Of the outer header, and of VXLAN's. */
+/* Fields of the outer header and of the VXLAN header. */
 struct outer {
 	struct address remote;
 	__u32 vni;
@@ -22,9 +22,9 @@ struct outer {
 };
 
 /*
- * Nodes send to the one address that the cluster knows this node by. Nothing else does: not what
- * left another node masqueraded, and so with that node's address, for some other address of this
- * one.
+ * True if the outer packet was sent to the one address by which the cluster knows this node. Other
+ * nodes send their tunnel packets only there. A packet that left another node masqueraded, and so
+ * with that node's address, is for some other address of this node.
  */
 static __always_inline bool is_for_us(const struct address *local)
 {
@@ -54,9 +54,9 @@ static __noinline bool read_ipv6_outer(struct __sk_buff *skb, struct outer *oute
 }
 
 /*
- * False: it came through no tunnel, or none that the kernel tells of, or for another address.
- * `outer` is zero before. Not inline: the key would lie in the caller's frame, and all frames of a
- * call chain share 512 bytes.
+ * Returns false if the packet came through no tunnel, through one that the kernel does not report,
+ * or for another address. `outer` is zero before the call. Not inline: the key would be in the
+ * caller's frame, and all frames of a call chain share 512 bytes.
  */
 static __noinline bool read_outer(struct __sk_buff *skb, struct outer *outer)
 {
@@ -76,8 +76,8 @@ static __noinline bool read_outer(struct __sk_buff *skb, struct outer *outer)
 }
 
 /*
- * The route to the inner source, if the outer sender has it: as a pod of its ranges, or as an
- * address of its own. A node with several addresses may send from any of them.
+ * Returns the route to the inner source, if the outer sender has that source: as a pod of its
+ * ranges, or as an address of its own. A node with several addresses may send from any of them.
  */
 static __noinline const struct route *route_to_sender(const struct outer *outer,
 						      const struct address *inner)
@@ -87,7 +87,7 @@ static __noinline const struct route *route_to_sender(const struct outer *outer,
 
 	if (!route || (route->kind != ROUTE_OVERLAY && route->kind != ROUTE_NODE))
 		return NULL;
-	/* An address that nothing vouches for has no next hop: two of them are not the same node. */
+	/* An address that nothing vouches for has no next hop: two such are not the same node. */
 	if (route->vni != outer->vni || is_absent(&route->next_hop))
 		return NULL;
 	if (same_address(&route->next_hop, &outer->remote))
@@ -99,9 +99,9 @@ static __noinline const struct route *route_to_sender(const struct outer *outer,
 }
 
 /*
- * True if packets for this end, which the flow remembers, go to that very node, in that VNI. The
- * program that found this has asked the same table: an answer's sender is as proven as its receiver
- * was.
+ * True if the flow remembers that packets for this end go to the same node, in the same VNI. The
+ * program that found this used the same table, so the sender of a reply is verified as well as its
+ * receiver was.
  */
 static __always_inline bool is_remembered(const struct outer *outer, const struct packet *packet,
 					  const struct found_end *sender)
@@ -113,13 +113,16 @@ static __always_inline bool is_remembered(const struct outer *outer, const struc
 	       end->link[1] == outer->vni;
 }
 
-/* The sender of what it says is another; a packet that cannot be read is no better for it. */
+/* Refuses a packet that its sender may not send. One that cannot be read keeps its own reason. */
 static __always_inline bool refuse_sender(struct walk *walk)
 {
 	return drop(walk, walk->packet.reason ? walk->packet.reason : DROP_SPOOFED_TUNNEL);
 }
 
-/* 1. False: it came out of no tunnel of this node's. Whose ports are cut off has a reason. */
+/*
+ * 1. Returns false if the packet came out of no tunnel of this node, or cannot be read. If its
+ *    ports are truncated, it has a drop reason.
+ */
 static __always_inline bool read_from_tunnel(struct __sk_buff *skb, struct walk *walk,
 					     struct outer *outer)
 {
@@ -134,7 +137,10 @@ static __always_inline bool read_from_tunnel(struct __sk_buff *skb, struct walk 
 	return true;
 }
 
-/* 2. True if the flow remembers its receiver, a pod here, and its sender is remembered or looked up. */
+/*
+ * 2. True if the flow remembers its receiver, a pod here, and its sender is remembered or looked
+ *    up.
+ */
 static __always_inline bool recall_receiver(struct walk *walk, const struct outer *outer)
 {
 	struct packet *packet = &walk->packet;
