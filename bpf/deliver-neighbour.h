@@ -7,10 +7,10 @@
 #include "addresses.h"
 #include "packet.h"
 
-/* The kernel resolves the next hop and writes the Ethernet header. The hop limit stays as it is. */
+/* The kernel resolves the next hop and writes the Ethernet header. The hop limit is not changed. */
 static __always_inline enum verdict send_by_ipv4(__u32 ifindex, __be32 address)
 {
-	/* Of the next hop, also for an IPv6 packet (RFC 5549). */
+	/* The family is that of the next hop, even for an IPv6 packet (RFC 5549). */
 	struct bpf_redir_neigh next_hop = {.nh_family = AF_INET, .ipv4_nh = address};
 
 	return bpf_redirect_neigh(ifindex, &next_hop, sizeof(next_hop), 0);

@@ -2,22 +2,22 @@
 /*
  * Delivery into a pod of this node.
  *
- * A redirect that the kernel refuses after the program has returned (an interface just removed) is
- * the one drop that no program can see; the interface's own tx_dropped counter has it. The same
- * holds for the other ways (deliver-neighbour.h, deliver-tunnel.h).
+ * The kernel may refuse a redirect after the program has returned, if an interface was just
+ * removed. This is the only drop that no program sees; the interface's own tx_dropped counter
+ * includes it. The same applies to the other ways (deliver-neighbour.h, deliver-tunnel.h).
  */
 #pragma once
 
 #include "addresses.h"
 #include "packet.h"
 
-/* In skb->tc_index, which nothing on a node uses, from deliver_queued to to_pod. */
+/* Value of skb->tc_index from deliver_queued() to to_pod. Nothing else on a node uses tc_index. */
 static const __u16 QUEUED = 0x6864;
 
 /*
- * Out of the host side of the veth, where the queue is that holds the pod to its limit. to_pod sees
- * the packet on that way, so counting it is left to to_pod: the receiver's traffic and the flow.
- * The kernel writes the MACs, from the permanent neighbour entry of the pod.
+ * Sends the packet out of the host side of the veth, where the queue that limits the pod is. to_pod
+ * sees the packet there and counts the receiver's traffic and the flow, so this program does not.
+ * The kernel writes the MACs from the pod's permanent neighbour entry.
  */
 static __noinline enum verdict deliver_queued(struct __sk_buff *skb, struct packet *packet,
 					      const struct location *location)
@@ -38,7 +38,7 @@ static __noinline enum verdict deliver_queued(struct __sk_buff *skb, struct pack
 	return bpf_redirect_neigh(location->ifindex, &next_hop, sizeof(next_hop), 0);
 }
 
-/* Did this packet come from deliver_queued? Asked once. */
+/* True if the packet comes from deliver_queued(). Resets the value, so it is true only once. */
 static __always_inline bool was_queued(struct __sk_buff *skb)
 {
 	if (skb->tc_index != QUEUED)
@@ -48,10 +48,10 @@ static __always_inline bool was_queued(struct __sk_buff *skb)
 }
 
 /*
- * Straight into the pod's namespace, as if it came out of the pod's side of the veth: no second
- * queue, no host stack. The MACs stay as they are: the packet was addressed to this node
- * (PACKET_HOST), which is all that the pod's stack asks; rewriting them costs 1 % of a round trip
- * and would serve tcpdump's eyes only.
+ * Sends the packet directly into the pod's namespace, as if it came out of the pod's side of the
+ * veth: it passes no second queue and no host stack. The MACs are not changed. The packet was
+ * addressed to this node (PACKET_HOST), and the pod's stack checks nothing else. Rewriting the MACs
+ * costs 1 % of a round trip and would only help readers of tcpdump.
  */
 static __always_inline enum verdict deliver(struct __sk_buff *skb, struct packet *packet,
 					    const struct location *location)

@@ -10,8 +10,8 @@
 #include "packet.h"
 
 /*
- * Over IPv4 the outer UDP checksum is left out (RFC 7348 5). The source is the address that the other
- * node knows this one by, or it would not believe the packet (tunnel.h).
+ * Over IPv4, the outer UDP checksum is omitted (RFC 7348 5). The source is the address by which the
+ * other node knows this one. It would refuse the packet from any other address (tunnel.h).
  */
 static __noinline bool set_ipv4_tunnel(struct __sk_buff *skb, __be32 remote, __u32 vni)
 {
@@ -20,7 +20,7 @@ static __noinline bool set_ipv4_tunnel(struct __sk_buff *skb, __be32 remote, __u
 	struct bpf_tunnel_key key = {
 		.tunnel_id = vni,
 		.tunnel_ttl = OVERLAY_TTL,
-		.remote_ipv4 = bpf_ntohl(remote), /* the kernel wants it so */
+		.remote_ipv4 = bpf_ntohl(remote), /* host order, as the kernel expects */
 	};
 
 	if (own && is_mapped_ipv4(&own->address))
@@ -28,7 +28,7 @@ static __noinline bool set_ipv4_tunnel(struct __sk_buff *skb, __be32 remote, __u
 	return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX) == 0;
 }
 
-/* IPv6 outside needs its UDP checksum (RFC 8200 8.1). */
+/* Over IPv6, the outer UDP checksum is required (RFC 8200 8.1). */
 static __noinline bool set_tunnel(struct __sk_buff *skb, const struct route *route)
 {
 	__u32 zero = 0;
@@ -44,8 +44,8 @@ static __noinline bool set_tunnel(struct __sk_buff *skb, const struct route *rou
 }
 
 /*
- * To another node by its IPv4 address, encapsulated here or else by the VXLAN device. VERDICT_NONE:
- * neither could.
+ * Sends the packet to another node by its IPv4 address. It is encapsulated here or, if that is not
+ * possible, by the VXLAN device. VERDICT_NONE: neither is possible.
  */
 static __always_inline enum verdict tunnel(struct __sk_buff *skb, struct packet *packet,
 					   const struct flow_end *to, __u32 earlier)

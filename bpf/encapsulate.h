@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A pod's packet as the VXLAN device would send it (RFC 7348), but made here: it spares the packet
- * the device, the host's IP output and netfilter. The receiving node cannot tell the difference.
+ * Encapsulates a pod's packet as the VXLAN device would (RFC 7348). The packet thus bypasses the
+ * device, the host's IP output and netfilter. The receiving node cannot tell the difference.
  *
- * Only the usual case is done: over IPv4, out of the uplink that has this node's own address. For
- * everything else there is the device, which the caller falls back to.
+ * Only the usual case is handled: over IPv4, out of the uplink that has this node's own address.
+ * For everything else, the caller falls back to the device.
  */
 #pragma once
 
@@ -17,11 +17,13 @@
 #include "packet.h"
 
 enum {
-	/* What stands before the inner IP header, after the outer Ethernet header. */
+	/* Number of bytes between the outer Ethernet header and the inner IP header. */
 	ENCAPSULATION_BYTES = 50,
-	/* As for what the node itself sends: routing rules see neither a pod nor an uplink. */
+	/*
+	 * Input interface of the node's own packets: routing rules see neither a pod nor an uplink.
+	 */
 	LOOPBACK_IFINDEX = 1,
-	/* Linux's own default range for what has no port of its own (ip_local_port_range). */
+	/* Linux's default range of ports for sockets without a fixed port (ip_local_port_range). */
 	FIRST_SOURCE_PORT = 32768,
 	SOURCE_PORTS = 60999 - 32768,
 	VXLAN_HAS_VNI = 1 << 27,
@@ -30,7 +32,7 @@ enum {
 	ECN_CONGESTED = 3,
 };
 
-/* Two bytes longer than ENCAPSULATION_BYTES: not packed, so that it may be written as words. */
+/* Two bytes longer than ENCAPSULATION_BYTES: not packed, so that it can be written in words. */
 struct outer_headers {
 	struct iphdr ip;
 	struct udphdr udp;
@@ -51,8 +53,8 @@ static __always_inline __sum16 header_checksum(const struct iphdr *ip)
 }
 
 /*
- * The inner packet's, except that its mark of congestion is not told twice (RFC 3168 9.1.1, the
- * full-functionality option).
+ * Copies the ECN bits of the inner packet, but a congestion mark becomes ECT(0), so that it is not
+ * reported twice (RFC 3168 9.1.1, the full-functionality option).
  */
 static __always_inline __u8 outer_ecn(const struct packet *packet, const __u8 *inner)
 {
@@ -61,18 +63,18 @@ static __always_inline __u8 outer_ecn(const struct packet *packet, const __u8 *i
 	return ecn == ECN_CONGESTED ? ECN_CAPABLE : ecn;
 }
 
-/* By the inner flow, so that the underlay can spread flows and keeps each in order. */
+/* Derived from the inner flow, so that the underlay can spread flows and keep each in order. */
 static __always_inline __be16 outer_source_port(__u32 hash)
 {
 	hash ^= hash << 16;
 	return bpf_htons(FIRST_SOURCE_PORT + (((__u64)hash * SOURCE_PORTS) >> 32));
 }
 
-/* False: some byte of the packet is out of reach. `outer` is zero before. */
+/* Returns false if a byte of the packet cannot be reached. `outer` is zero before the call. */
 static __always_inline bool write_outer(struct __sk_buff *skb, const struct packet *packet,
 					const struct flow_end *to, struct outer_headers *outer)
 {
-	/* As many bytes as the shorter IP header has; both have the traffic class in the first two. */
+	/* Length of the shorter IP header; both have the traffic class in the first two bytes. */
 	const struct ethhdr *ethernet = header_at(skb, 0, sizeof(*ethernet) + sizeof(struct iphdr));
 	__u32 length = skb->len - ETH_HLEN + ENCAPSULATION_BYTES;
 
@@ -92,7 +94,10 @@ static __always_inline bool write_outer(struct __sk_buff *skb, const struct pack
 	return true;
 }
 
-/* The next hop, if the way to the other node leaves by our uplink and carries that many bytes. */
+/*
+ * Finds the next hop. Returns true if the way to the other node leaves by our uplink and carries
+ * that many bytes.
+ */
 static __always_inline bool find_next_hop(struct __sk_buff *skb, const struct outer_headers *outer,
 					  __u32 bytes, struct bpf_fib_lookup *fib)
 {
@@ -112,12 +117,13 @@ static __always_inline bool find_next_hop(struct __sk_buff *skb, const struct ou
 }
 
 /*
- * Out of the uplink to the node whose address and VNI `to` has. `earlier` packets of the flow went
- * the same way. VERDICT_NONE: not this packet, and it is as it was.
+ * Sends the packet out of the uplink to the node whose address and VNI are in `to`. `earlier` is
+ * the number of packets of the flow that went the same way before. VERDICT_NONE: this packet cannot
+ * be encapsulated here, and is unchanged.
  *
- * The outer packet may be fragmented on its way, so it needs an identification. It counts with the
- * flow's packets, from where their hash says: only packets with consecutive ones does the
- * receiving node put together again (GRO).
+ * The outer packet may be fragmented on its way, so it needs an identification. It starts at a
+ * value from the flow's hash and counts the flow's packets, because the receiving node merges only
+ * packets with consecutive identifications (GRO).
  */
 static __noinline enum verdict encapsulate(struct __sk_buff *skb, struct packet *packet,
 					   const struct flow_end *to, __u32 earlier)
@@ -130,7 +136,7 @@ static __noinline enum verdict encapsulate(struct __sk_buff *skb, struct packet 
 	struct bpf_fib_lookup fib = {};
 	__u32 hash;
 
-	/* 1. No such uplink, 2. a GSO packet that is longer than the outer header can say. */
+	/* 1. No such uplink. 2. A GSO packet too long for the length field of the outer header. */
 	if (!own || !own->ifindex || skb->len > 0xffff - ENCAPSULATION_BYTES)
 		return VERDICT_NONE;
 	fib.ifindex = own->ifindex;
@@ -139,7 +145,9 @@ static __noinline enum verdict encapsulate(struct __sk_buff *skb, struct packet 
 	hash = bpf_get_hash_recalc(skb);
 	outer.udp.source = outer_source_port(hash);
 	outer.ip.id = bpf_htons(hash + earlier);
-	/* 3. Its bytes, 4. its way, 5. a kind of GSO that the kernel does not put into a tunnel. */
+	/*
+	 * 3. Bytes out of reach. 4. Another way. 5. A kind of GSO that the kernel does not tunnel.
+	 */
 	if (!write_outer(skb, packet, to, &outer) ||
 	    !find_next_hop(skb, &outer, segment + ENCAPSULATION_BYTES, &fib))
 		return VERDICT_NONE;

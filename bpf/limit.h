@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The way of what a limited pod sends through a queue that the pod cannot reach:
+ * Way of a limited pod's packets through a queue that the pod cannot reach:
  *
- *   veth of the pod -> queue (a veth, with a token bucket at its root) -> far end -> veth of the pod
+ *   veth of the pod -> queue (a veth, its root is a token bucket) -> far end -> veth of the pod
  *
- * and from there on like any other packet. from_pod runs at the far end too. The mark, which is the
- * index of the pod's veth, tells a packet that has waited: the kernel clears marks between network
- * namespaces, so none comes from a pod.
+ * From there they continue like any other packet. from_pod runs at the far end, too. The mark,
+ * which is the index of the pod's veth, identifies a packet that has waited. The kernel clears
+ * marks between network namespaces, so no packet comes from a pod with a mark.
  */
 #pragma once
 
@@ -15,16 +15,16 @@
 #include "walk.h"
 
 /*
- * True if the packet goes into its queue or comes out of it: it comes back, and leaves no trace until
- * then. Where the queue or its far end is missing, the redirect drops the packet: no limit means no
- * way.
+ * True if the packet goes into its queue or comes out of it. It comes back here, and leaves no
+ * trace until then. If the queue or its far end is missing, the redirect drops the packet: a pod
+ * whose limit cannot be enforced cannot send.
  */
 static __always_inline bool waits_in_queue(struct __sk_buff *skb, struct walk *walk,
 					   const struct endpoint *endpoint)
 {
 	__u32 mark = skb->mark;
 
-	/* Second, at the far end. */
+	/* Second pass: at the far end. */
 	if (!endpoint) {
 		if (!mark || skb->ifindex != mark + QUEUE_FAR_END)
 			return false;
@@ -33,12 +33,12 @@ static __always_inline bool waits_in_queue(struct __sk_buff *skb, struct walk *w
 	}
 	if (!endpoint->queue)
 		return false;
-	/* Third, back from there. */
+	/* Third pass: back from the far end. */
 	if (mark == skb->ifindex) {
 		skb->mark = 0;
 		return false;
 	}
-	/* First, from the pod. */
+	/* First pass: from the pod. */
 	skb->mark = skb->ifindex;
 	stop_untraced(walk, bpf_redirect(endpoint->queue, 0));
 	return true;
