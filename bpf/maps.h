@@ -11,7 +11,8 @@
 #include "shared.h"
 
 /*
- * The agent writes, every pod program reads. Not preallocated: memory follows the number of pods.
+ * The agent writes, every pod program reads. Not preallocated, so memory use follows the number of
+ * pods.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -34,7 +35,7 @@ struct {
 } addresses SEC(".maps");
 
 /*
- * The agent writes; read for addresses that are not in `addresses`. The kernel requires
+ * The agent writes; programs read it for addresses that are not in `addresses`. The kernel requires
  * BPF_F_NO_PREALLOC here.
  */
 struct {
@@ -46,9 +47,9 @@ struct {
 } routes SEC(".maps");
 
 /*
- * Counts the agent's changes of everything that programs look up (endpoints, addresses, routes,
- * the underlay, and the programs themselves): a flow repeats its lookups if they are from an
- * earlier generation.
+ * Counts the agent's changes to everything that programs look up (endpoints, addresses, routes, the
+ * underlay, and the programs themselves). A flow repeats its lookups if they are from an earlier
+ * generation.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -57,7 +58,7 @@ struct {
 	__type(value, __u32);
 } table_generation SEC(".maps");
 
-/* The agent writes; read for each packet that enters or leaves a tunnel. */
+/* The agent writes; programs read it for each packet that enters or leaves a tunnel. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -74,8 +75,8 @@ struct {
 } flows SEC(".maps");
 
 /*
- * Programs write, the agent reads. Indexed by endpoint.id; 0 is no endpoint: it has events but no
- * traffic.
+ * Programs write, the agent reads. Indexed by endpoint.id. Index 0 is for packets without an
+ * endpoint: it has events but no traffic.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -92,13 +93,13 @@ struct {
 	__type(value, struct drop_counter);
 } drop_counters SEC(".maps");
 
-/* Records are struct flow_event. */
+/* Programs write, the agent reads. Records are struct flow_event. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, FLOW_EVENTS_BYTES);
 } flow_events SEC(".maps");
 
-/* Programs write, the agent reads how many events were suppressed or lost. */
+/* Programs write; the agent reads the numbers of suppressed and lost events. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Addresses as every other struct that user space shares has them (shared.h).
+ * Address types of every other struct that is shared with user space (shared.h).
  */
 #pragma once
 

@@ -17,24 +17,24 @@ struct endpoint {
 	struct address ipv6;
 	struct mac mac; /* of the pod's side */
 	__u16 id; /* 1..: index into endpoint_counters */
-	__u32 queue; /* interface that what it sends has to pass; 0: it is not limited (limit.h) */
+	__u32 queue; /* interface that its packets have to pass; 0: not limited (limit.h) */
 };
 
-/* --- addresses: where one address is, as far as this node must know --- */
+/* --- addresses: location of each single address that this node has to know --- */
 
 enum location_kind {
 	LOCATION_ENDPOINT = 1, /* a pod on this node */
-	LOCATION_HOST = 2, /* this node itself: goes up the stack */
+	LOCATION_HOST = 2, /* this node itself: packets go up the stack */
 };
 
 struct location {
 	enum location_kind kind;
 	__u32 ifindex; /* LOCATION_ENDPOINT: the host-side veth */
 	__u16 endpoint_id; /* LOCATION_ENDPOINT */
-	__u16 queued; /* 1: what it receives is limited, and waits in the queue of its veth */
+	__u16 queued; /* 1: its ingress is limited, and waits in the queue of its veth */
 };
 
-/* --- routes: where a pod prefix is, longest match --- */
+/* --- routes: location of pod prefixes, longest match --- */
 
 struct route_key {
 	__u32 prefix_length; /* of the mapped address: an IPv4 /24 is 120 */
@@ -42,17 +42,17 @@ struct route_key {
 };
 
 enum route_kind {
-	ROUTE_LOCAL = 1, /* this node's own range: an address in it without an endpoint is no pod */
+	ROUTE_LOCAL = 1, /* this node's range: no pod has an address in it without an endpoint */
 	ROUTE_NATIVE = 2, /* next_hop is a neighbour on ifindex */
 	ROUTE_OVERLAY = 3, /* next_hop is the remote node's address, ifindex the VXLAN device */
 	/*
-	 * Mode vxlan: an address of a remote node, not of a pod. Packets for it take the stack; next_hop
-	 * is the address that this node's tunnel packets come from, all zero: none.
+	 * Mode vxlan: an address of a remote node, not of a pod. Packets for it take the stack.
+	 * next_hop is the address from which that node's tunnel packets come; all zero: none.
 	 */
 	ROUTE_NODE = 4,
 	/*
-	 * As ROUTE_NATIVE, but its packets take the stack both ways: one of the interfaces has no Ethernet
-	 * header, and what comes in there cannot go straight to a pod.
+	 * Like ROUTE_NATIVE, but packets take the stack in both directions: one of the interfaces
+	 * has no Ethernet header, and packets that arrive there cannot go directly to a pod.
 	 */
 	ROUTE_STACK = 5,
 };
@@ -63,15 +63,15 @@ struct route {
 	struct address next_hop;
 	__u32 mtu; /* bytes, IP header included; longer packets go up the stack for an ICMP error */
 	__u32 vni; /* ROUTE_OVERLAY, ROUTE_NODE */
-	/* ROUTE_NATIVE, ROUTE_STACK: further uplinks that its pods' packets may come by; 0: none */
+	/* ROUTE_NATIVE, ROUTE_STACK: other uplinks where packets of its pods may arrive; 0: none */
 	__u32 other_ifindex[3];
 };
 
-/* --- underlay: this node's end of the tunnels, and the way out of it beside the VXLAN device --- */
+/* --- underlay: this node's tunnel end, and the way out that bypasses the VXLAN device --- */
 
 struct underlay {
-	struct address address; /* what other nodes' tunnels know this node by; all zero: nothing */
-	__u32 ifindex; /* of the uplink that has it; 0: there is none, and all is the device's */
-	__be16 port; /* UDP, of every node's end; 0: mode native */
+	struct address address; /* address to which other nodes' tunnels send; all zero: none */
+	__u32 ifindex; /* uplink that has the address; 0: none, and all packets go to the device */
+	__be16 port; /* UDP port of every node's end; 0: mode native */
 	__u16 pad;
 };
