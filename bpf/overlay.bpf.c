@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The two hooks of the VXLAN device, where the tunnels of this node end.
+ * Programs at the two hooks of the VXLAN device, where the tunnels of this node end.
  */
 #include <linux/errno.h>
 #include <linux/if_packet.h>
@@ -16,14 +16,14 @@
 #include "tunnel.h"
 #include "walk.h"
 
-/* Hands it to this node's stack, or into a pod, whatever the inner destination MAC was. */
+/* Makes this node's stack, or a pod, accept the packet whatever its inner destination MAC is. */
 static __always_inline void take_up(struct __sk_buff *skb)
 {
 	if (skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
 }
 
-/* 7. of a receiver that the flow remembers. */
+/* Step 7 for a receiver that the flow remembers. */
 static __always_inline void enter_known_pod(struct __sk_buff *skb, struct walk *walk)
 {
 	const struct flow_end *to = &walk->found.receiver.end;
@@ -35,8 +35,9 @@ static __always_inline void enter_known_pod(struct __sk_buff *skb, struct walk *
 }
 
 /*
- * 5-7. of a packet for the pod at walk->location. `back` is the route to its sender. What another
- * node sends by its own address takes the stack, as the pod's answers to that address do.
+ * Steps 5-7 for a packet to the pod at walk->location. `back` is the route to its sender. Packets
+ * that another node sends from its own address take the stack, as the pod's replies to that address
+ * do.
  */
 static __always_inline void enter_pod_from_tunnel(struct __sk_buff *skb, struct walk *walk,
 						  const struct route *back)
@@ -45,10 +46,10 @@ static __always_inline void enter_pod_from_tunnel(struct __sk_buff *skb, struct 
 
 	/* Before Linux 6.15 a redirect keeps the packet type, so set it first. */
 	take_up(skb);
-	/* 5. Policy decides here, too: ingress of the receiver. */
+	/* 5. Policy will decide here, too: ingress of the receiver. */
 	if (!packet->reason)
 		packet->reason = refusal_of_icmp(skb, packet, &back->next_hop);
-	/* 6. Counted in to_pod, when it has passed the stack. */
+	/* 6. to_pod counts the packet after it has passed the stack. */
 	if (!packet->reason &&
 	    (back->kind == ROUTE_NODE || stays_on_stack(skb, packet, &walk->match))) {
 		stop_untraced(walk, VERDICT_NEXT);
@@ -58,16 +59,16 @@ static __always_inline void enter_pod_from_tunnel(struct __sk_buff *skb, struct 
 	enter_endpoint(skb, walk); /* 7 */
 }
 
-/* 6. of a packet that is for no pod here: for the node, or astray. */
+/* Step 6 for a packet that is not for a pod here: it is for the node, or went astray. */
 static __always_inline void leave_tunnel(struct __sk_buff *skb, struct walk *walk)
 {
 	struct packet *packet = &walk->packet;
 	const struct route *route;
 
-	/* Whose header is cut off is for the stack to say. */
+	/* The stack decides about truncated transport headers. */
 	packet->reason = DROP_NONE;
 	walk->verdict = VERDICT_NEXT;
-	/* 6.2 This node: the other end of its own traffic with remote pods. */
+	/* 6.2 This node: the other direction of its own traffic with remote pods. */
 	if (walk->location) {
 		take_up(skb);
 		return;
@@ -76,18 +77,24 @@ static __always_inline void leave_tunnel(struct __sk_buff *skb, struct walk *wal
 		drop(walk, DROP_LINK_LOCAL);
 		return;
 	}
-	/* 6.4 Of this node's range but no pod's: the stack's unreachable route answers the sender. */
+	/*
+	 * 6.4 In this node's range, but no pod has it: the stack's unreachable route answers the
+	 * sender.
+	 */
 	route = find_route(&packet->destination);
 	if (route && route->kind == ROUTE_LOCAL) {
 		packet->reason = DROP_NO_ENDPOINT;
 		take_up(skb);
 		return;
 	}
-	/* Another node's, or no node's: the sender's routes are stale. */
+	/* The address is another node's, or no node's: the sender's routes are stale. */
 	drop(walk, DROP_NO_TUNNEL);
 }
 
-/* 3-7. of each packet that no flow answers for: with a flow or without, for a pod or the node. */
+/*
+ * Steps 3-7 for each packet whose way no flow remembers: with or without a flow, to a pod or the
+ * node.
+ */
 static __always_inline void look_up_pod(struct __sk_buff *skb, struct walk *walk,
 					const struct outer *outer)
 {
@@ -99,7 +106,7 @@ static __always_inline void look_up_pod(struct __sk_buff *skb, struct walk *walk
 	}
 	begin_lookups(walk);
 	found_route(&walk->found.sender, &walk->packet.source, back);
-	/* 4. What comes for a Service's address was translated by its sender's node. */
+	/* 4. The sender's node has already translated a Service's address. */
 	walk->location = locate(&walk->packet.destination);
 	if (walk->location && walk->location->kind == LOCATION_ENDPOINT)
 		enter_pod_from_tunnel(skb, walk, back); /* 5-7 */
@@ -132,18 +139,18 @@ int from_overlay(struct __sk_buff *skb)
 }
 
 /*
- * What the stack sends into the tunnel (the node's own traffic with remote pods) has no tunnel key
- * yet; from_pod's packets come here too, and have one.
+ * True for from_pod's packets, which come here with a tunnel key. Packets that the stack sends into
+ * the tunnel (the node's own traffic with remote pods) have none yet.
  */
 static __noinline bool has_tunnel_key(struct __sk_buff *skb)
 {
 	struct bpf_tunnel_key key;
 
-	/* One of IPv4, or of IPv6 (then EPROTO); without one it is EINVAL. */
+	/* The result is 0 for an IPv4 key, -EPROTO for an IPv6 key, -EINVAL without a key. */
 	return bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0) != -EINVAL;
 }
 
-/* 1-7. of a packet without a tunnel key. */
+/* Steps 1-7 for a packet without a tunnel key. */
 static __always_inline bool leave_to_overlay(struct __sk_buff *skb, struct walk *walk)
 {
 	struct packet *packet = &walk->packet;
@@ -161,16 +168,17 @@ static __always_inline bool leave_to_overlay(struct __sk_buff *skb, struct walk 
 	if (!route || route->kind != ROUTE_OVERLAY || !set_tunnel(skb, route)) /* 7 */
 		return drop(walk, DROP_NO_TUNNEL);
 	/*
-	 * VXLAN devices drop a packet whose inner source MAC is their own, as a loop; and all nodes
-	 * share one, so that they need no neighbour entries for each other. Any other will do.
+	 * A VXLAN device drops a packet whose inner source MAC is its own, as a loop. All nodes
+	 * share one MAC, so that they need no neighbour entries for each other. Any other will do.
 	 */
 	bpf_skb_store_bytes(skb, ETH_ALEN, &node_mac, sizeof(node_mac), 0);
 	return stop(walk, VERDICT_NEXT);
 }
 
 /*
- * Value of skb->priority, from here to the chain `tunnel_sent` of nftables, which clears it (nft/tunnel.ts). The
- * outer packet has the priority of the inner one, and is known by it as the tunnel's own.
+ * Value of skb->priority from here to the nftables chain `tunnel_sent`, which clears it
+ * (nft/tunnel.ts). The outer packet has the priority of the inner one, which shows that it is the
+ * tunnel's own.
  */
 static const __u32 TUNNEL_PRIORITY = 0x68656464;
 

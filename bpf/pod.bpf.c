@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The two hooks of a pod's host-side veth. Its ingress is the pod's egress.
+ * Programs at the two hooks of a pod's host-side veth. Its ingress is the pod's egress.
  */
 #include "addresses.h"
 #include "checksum.h"
@@ -14,15 +14,18 @@
 #include "walk.h"
 
 /*
- * Final at a pod's interface: a program of an earlier version may run there by tcx until the agent
- * removes it, and what that lets pass must not go through the filter as well, or it is counted twice.
+ * Makes a verdict final at a pod's interface. A program of an earlier version may run there by tcx
+ * until the agent removes it. A packet that it lets pass must not go through the filter as well, or
+ * it is counted twice.
  */
 static __always_inline int answer(int verdict)
 {
 	return verdict == VERDICT_NEXT ? VERDICT_PASS : verdict;
 }
 
-/* 1. A packet that cannot be read is refused in step 3: that of a limited pod has to wait before. */
+/*
+ * 1. Step 3 refuses a packet that cannot be read: a limited pod's packet has to wait before that.
+ */
 static __always_inline void read_from_pod(struct __sk_buff *skb, struct packet *packet)
 {
 	packet->reason = parse(skb, packet);
@@ -40,24 +43,24 @@ static __always_inline bool identify_sender(struct __sk_buff *skb, struct walk *
 	/* 3.1 A packet that could not be read. */
 	if (packet->reason)
 		return drop(walk, packet->reason);
-	/* 3.2 Noise before spoofing: NDP and MLD come from addresses that no endpoint has. */
+	/* 3.2 Noise comes before spoofing: NDP and MLD use addresses that no endpoint has. */
 	if (stays_on_link(packet))
 		return drop(walk, DROP_LINK_LOCAL);
 	/* 3.3 An interface without an endpoint (yet). */
 	if (!endpoint)
 		return drop(walk, DROP_UNKNOWN_ENDPOINT);
-	/* 3.4 Only its own MAC, and only its own address. */
+	/* 3.4 The MAC and the address must be the endpoint's own. */
 	if (!has_mac_of(skb, endpoint))
 		return drop(walk, DROP_SPOOFED_MAC);
 	if (!has_address_of(packet, endpoint))
 		return drop(walk, DROP_SPOOFED_ADDRESS);
-	/* Each packet of a limited pod has to be seen here, so nothing of it is known ahead. */
+	/* Each packet of a limited pod has to be looked up, so its flow remembers no sender. */
 	if (!endpoint->queue)
 		found_sender(&walk->found.sender, packet, endpoint);
 	return true;
 }
 
-/* 5. A pod may not send what would speak for others, or reach where no pod has to be (refuse.h). */
+/* 5. A pod may not send packets that speak for others or go where no pod has to (refuse.h). */
 static __always_inline bool may_send(struct __sk_buff *skb, struct walk *walk)
 {
 	enum drop_reason reason = refusal(skb, &walk->packet, walk->location);
@@ -65,7 +68,7 @@ static __always_inline bool may_send(struct __sk_buff *skb, struct walk *walk)
 	return reason ? drop(walk, reason) : true;
 }
 
-/* 3-7. of a packet whose way its flow does not remember. */
+/* Steps 3-7 for a packet whose way its flow does not remember. */
 static __always_inline void look_up_way(struct __sk_buff *skb, struct walk *walk)
 {
 	const struct endpoint *endpoint = find_endpoint(skb->ifindex);
@@ -74,9 +77,9 @@ static __always_inline void look_up_way(struct __sk_buff *skb, struct walk *walk
 	begin_lookups(walk);
 	if (waits_in_queue(skb, walk, endpoint) || !identify_sender(skb, walk, endpoint)) /* 3 */
 		return;
-	/* 4. Services translate here: from now on the destination is a server's. */
+	/* 4. Services will translate here: after that, the destination is a server's. */
 	walk->location = locate(&walk->packet.destination);
-	/* Policy decides in step 5, too: egress of the sender, then ingress of the receiver. */
+	/* Policy will decide in step 5, too: egress of the sender, then ingress of the receiver. */
 	if (!may_send(skb, walk)) /* 5 */
 		return;
 	way = find_receiver(skb, walk); /* 6 */
@@ -84,7 +87,7 @@ static __always_inline void look_up_way(struct __sk_buff *skb, struct walk *walk
 		drop(walk, DROP_NO_TUNNEL);
 }
 
-/* Not inline: a packet on its way that is known spares the stack and the cache of all this. */
+/* Not inline, so that a packet whose way is known does not pay for it in stack and cache. */
 static __noinline int look_up_from_pod(struct __sk_buff *skb, struct walk *walk)
 {
 	look_up_way(skb, walk); /* 3-7 */
@@ -107,10 +110,11 @@ int from_pod(struct __sk_buff *skb)
 }
 
 /*
- * Why a packet may not come to a pod by the interface that brought it: it has the source of a pod that
- * is behind another one, or it is ICMP of another node's pod that speaks for others. from_network and
- * from_overlay ask the same before, but not of everything: a frame may reach the stack past them, by an
- * interface without a program or in a wrapping that only the stack takes off.
+ * Returns the reason to refuse a packet because of the interface that brought it. Either its source
+ * is a pod behind another interface, or it is ICMP from another node's pod that speaks for others.
+ * from_network and from_overlay check the same earlier, but not for every packet: a frame may reach
+ * the stack without them, by an interface without a program or in an encapsulation that only the
+ * stack removes.
  */
 static __noinline enum drop_reason refusal_at_pod(struct __sk_buff *skb,
 						  const struct packet *packet)
@@ -123,13 +127,16 @@ static __noinline enum drop_reason refusal_at_pod(struct __sk_buff *skb,
 	if (!is_icmp || !skb->ingress_ifindex || locate(&packet->source))
 		return DROP_NONE;
 	route = find_route(&packet->source);
-	/* Another node may be the router that a masqueraded packet of the pod has met. */
+	/* Another node may be a router on the path of a masqueraded packet of the pod. */
 	if (!route || route->kind == ROUTE_NODE)
 		return DROP_NONE;
 	return refusal_of_icmp(skb, packet, &route->next_hop);
 }
 
-/* 1-5. of what the stack has for a pod: from the node itself, from the world, oversized. */
+/*
+ * Steps 1-5 for a packet that the stack sends to a pod: from the node itself, from the world, or
+ * oversized.
+ */
 static __always_inline bool enter_pod(struct __sk_buff *skb, struct walk *walk)
 {
 	const struct endpoint *endpoint = find_endpoint(skb->ifindex);
@@ -141,14 +148,17 @@ static __always_inline bool enter_pod(struct __sk_buff *skb, struct walk *walk)
 	reason = parse(skb, packet); /* 1 */
 	if (reason)
 		return drop(walk, reason);
-	/* Fragments take the stack whoever owns their flow, and what was queued did not take it. */
+	/*
+	 * Fragments always take the stack, whichever owner the flow has; queued packets did not
+	 * take it.
+	 */
 	queued = was_queued(skb);
 	packet->through_stack = !queued && !packet->is_piece;
 	if (stays_on_link(packet)) /* 3 */
 		return drop(walk, DROP_LINK_LOCAL);
 	if (!endpoint)
 		return drop(walk, DROP_UNKNOWN_ENDPOINT);
-	/* 5. Policy decides here, too. What was queued came through a program that has decided. */
+	/* 5. Policy will decide here, too. A queued packet was decided by an earlier program. */
 	reason = queued ? DROP_NONE : refusal_at_pod(skb, packet);
 	if (reason)
 		return drop(walk, reason);
@@ -163,7 +173,7 @@ int to_pod(struct __sk_buff *skb)
 
 	begin_walk(&walk, skb->ifindex, INGRESS);
 	begin_match(&walk.match, 0);
-	/* 2. comes last: the flow has no say here, and learns nothing of its ends. */
+	/* Step 2 comes last: the flow decides nothing here and learns nothing about its ends. */
 	if (enter_pod(skb, &walk) && walk.packet.has_flow) /* 1-5 */
 		match_flow(&walk.packet, &walk.match); /* 2 */
 	return answer(record(&walk, false)); /* 8 */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The hook of the node's uplinks.
+ * Program at the ingress hook of the node's uplinks.
  */
 #include <linux/if_packet.h>
 #include "addresses.h"
@@ -13,7 +13,7 @@
 #include "transport.h"
 #include "walk.h"
 
-/* 2. True if the flow remembers that its sender is a pod of a neighbour by this very interface. */
+/* 2. True if the flow remembers the sender as a pod of a neighbour at this interface. */
 static __always_inline bool is_neighbours_pod(struct __sk_buff *skb, const struct packet *packet,
 					      const struct flow_match *match)
 {
@@ -27,16 +27,16 @@ static __always_inline bool is_neighbours_pod(struct __sk_buff *skb, const struc
 }
 
 /*
- * Goes up the stack uncounted: to_pod counts it when it has passed the stack. What the world sends
- * to a pod takes the stack even so, as the pod's answers do: conntrack must see both directions, or
- * it takes the answers for connections of the pod's own and masquerades them.
+ * Passes the packet up the stack uncounted: to_pod counts it when it has passed the stack. Packets
+ * from the world to a pod also take the stack, as the pod's replies do. Conntrack must see both
+ * directions, or it takes the replies for connections of the pod's own and masquerades them.
  */
 static __always_inline void leave_to_stack(struct walk *walk)
 {
 	stop_untraced(walk, VERDICT_NEXT);
 }
 
-/* 6. True if the packet goes straight to the pod at walk->location. */
+/* 6. True if the packet goes directly to the pod at walk->location. */
 static __always_inline bool goes_straight(struct __sk_buff *skb, struct walk *walk,
 					  const struct route *back)
 {
@@ -49,13 +49,13 @@ static __always_inline bool goes_straight(struct __sk_buff *skb, struct walk *wa
 	return packet->reason || !stays_on_stack(skb, packet, &walk->match);
 }
 
-/* 3-7. of a packet whose sender its flow does not remember. */
+/* Steps 3-7 for a packet whose sender its flow does not remember. */
 static __always_inline void look_up_from_neighbour(struct __sk_buff *skb, struct walk *walk)
 {
 	struct packet *packet = &walk->packet;
 	const struct route *back = find_route(&packet->source); /* 3 */
-	/* 4. Services of the node's own address are chosen before: such a packet is for no pod yet. */
-	/* 5. Policy decides here, too: ingress of the receiver. */
+	/* 4. Services at the node's address will come earlier: such a packet is for no pod yet. */
+	/* 5. Policy will decide here, too: ingress of the receiver. */
 	enum drop_reason refused = refusal_outside(skb, packet, back); /* 5 */
 
 	if (refused) {
@@ -90,11 +90,12 @@ static __noinline void enter_from_neighbour(struct __sk_buff *skb, struct walk *
 }
 
 /*
- * Why the stack may not send a packet on: it is for neither a pod here nor this node, or it could
- * not be read, and may have a further destination (a source route). With the source of a pod that
- * never sends by this interface it would leave as that pod's own, by a node that others believe. A
- * pod that is reached by a tunnel may come beside it, on its way to where nothing is masqueraded.
- * Ports are not read. Not static, for the verifier's sake.
+ * Returns the reason why the stack may not forward a packet. The packet is for neither a pod here
+ * nor this node, or it could not be read, and may have a further destination (a source route). If
+ * its source is a pod that never sends by this interface, it would leave as that pod's own, from a
+ * node that others trust. A packet of a pod that is reached by a tunnel may bypass the tunnel, on
+ * its way to a destination where nothing is masqueraded. Ports are not read. Not static, so that
+ * the verifier checks it once.
  */
 __noinline int refusal_to_pass(struct __sk_buff *skb, const struct packet *packet)
 {
@@ -109,15 +110,15 @@ __noinline int refusal_to_pass(struct __sk_buff *skb, const struct packet *packe
 }
 
 /*
- * 1. and 6. An uplink carries everything the node does, and most of it is for no pod: VERDICT_NEXT
- * leaves it alone. VERDICT_NONE: it is for the pod at walk->location.
+ * Steps 1 and 6. An uplink carries all traffic of the node, and most of it is not for a pod:
+ * VERDICT_NEXT leaves it alone. VERDICT_NONE: the packet is for the pod at walk->location.
  */
 static __always_inline enum verdict find_pod(struct __sk_buff *skb, struct walk *walk)
 {
 	struct packet *packet = &walk->packet;
 	enum drop_reason unread;
 
-	/* A promiscuous uplink. */
+	/* The frame is not for this node: the uplink is promiscuous. */
 	if (skb->pkt_type != PACKET_HOST)
 		return VERDICT_NEXT;
 	if (skb->vlan_present) {
@@ -131,7 +132,7 @@ static __always_inline enum verdict find_pod(struct __sk_buff *skb, struct walk 
 	unread = parse_ip(skb, packet);
 	if (unread == DROP_NOT_IP)
 		return VERDICT_NEXT;
-	/* The stack does not refuse all that is unread here. A pod gets none of it (to_pod). */
+	/* The stack accepts some packets that cannot be read here. No pod gets any (to_pod). */
 	walk->location = unread ? NULL : locate(&packet->destination);
 	if (walk->location)
 		return walk->location->kind == LOCATION_ENDPOINT ? VERDICT_NONE : VERDICT_NEXT;
@@ -154,7 +155,7 @@ int from_network(struct __sk_buff *skb)
 	if (verdict == VERDICT_NEXT)
 		return verdict;
 	if (verdict == VERDICT_NONE) {
-		/* As the stack would: the pod, and the queue of a limited one, see no tag. */
+		/* Hide the tag, as the stack does, from the pod and from a limited pod's queue. */
 		if (skb->vlan_present)
 			bpf_skb_vlan_pop(skb);
 		enter_from_neighbour(skb, &walk, generation); /* 1-7 */
