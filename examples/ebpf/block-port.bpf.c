@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Forbids the processes of a cgroup to connect to a port: connect(2) and sendto(2) fail with EPERM. */
+/*
+ * Keeps the processes of a cgroup from connecting to a port: connect(2) and sendto(2) fail with
+ * EPERM.
+ */
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-/* Set before the load. */
+/* Set before the object is loaded. */
 const volatile __u16 blocked_port;
 
-/* How many attempts were refused. */
+/* Number of refused attempts. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

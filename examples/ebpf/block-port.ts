@@ -1,4 +1,4 @@
-// Forbids the processes of a cgroup to connect to a port, until Ctrl-C.
+// Keeps the processes of a cgroup from connecting to a port, until Ctrl-C.
 // Usage: node dist/examples/ebpf/block-port.js CGROUP PORT      (CGROUP: a folder in the cgroup v2 hierarchy)
 
 import { readFileSync } from 'node:fs';
@@ -34,11 +34,11 @@ async function main(cgroup: string, port: number): Promise<void> {
   using map = object.map(refusals);
   using attached = new UndoStack();
   for (const [name, attachType] of Object.entries(hooks)) {
-    using program = object.program(name); // the link keeps the program
+    using program = object.program(name); // the link keeps the program loaded
     attached.use(attachCgroup({ program, cgroup, attachType }));
   }
   console.log(`port ${port} is blocked for ${cgroup}`);
-  // A signal's listener alone does not keep Node running.
+  // A signal listener alone does not keep Node running.
   const awake = setInterval(() => undefined, 60_000);
   await new Promise((resolve) => process.once('SIGINT', resolve));
   clearInterval(awake);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Counts what arrives at an interface, by IP protocol. */
+/* Counts the packets that arrive at an interface, by IP protocol. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
@@ -10,7 +10,7 @@ struct count {
 	__u64 bytes;
 };
 
-/* By protocol number; one slot a CPU, so that counting needs no atomics. 0: not IP. */
+/* Indexed by protocol number; 0: not IP. One slot per CPU, so that counting needs no atomics. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 256);
@@ -39,7 +39,7 @@ int count_packets(struct __sk_buff *skb)
 		count->packets++;
 		count->bytes += skb->len;
 	}
-	return -1; /* TCX_NEXT: whoever comes after decides */
+	return -1; /* TCX_NEXT: the next program decides */
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -17,7 +17,7 @@ interface Count {
   readonly bytes: number;
 }
 
-// struct count of count-packets.bpf.c: where each field stands, and the whole size.
+// struct count of count-packets.bpf.c: its size, and the offset of each field.
 const count: Codec<Count> = structCodec(16, { packets: [0, u64], bytes: [8, u64] });
 
 const counts: PerCpuMapSpec<number, Count> = {
@@ -39,7 +39,7 @@ async function main(name: string): Promise<void> {
   object.load();
   using program = object.program('count_packets');
   using map = object.perCpuMap(counts);
-  // Disposing of the link, or the end of this process, takes the program off again.
+  // The program is detached when the link is disposed of or this process ends.
   using _attached = attachTcx({ program, ifIndex: link.ifIndex, direction: 'ingress' });
 
   const stop = new AbortController();
@@ -54,7 +54,7 @@ async function main(name: string): Promise<void> {
   }
 }
 
-/** undefined for a protocol that nothing was counted of. */
+/** Undefined for a protocol without packets. */
 function describe(protocol: number, perCpu: readonly Count[]): string | undefined {
   const packets = perCpu.reduce((sum, slot) => sum + slot.packets, 0);
   const bytes = perCpu.reduce((sum, slot) => sum + slot.bytes, 0);

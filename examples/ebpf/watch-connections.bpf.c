@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Tells of every TCP connection that someone tries to open through an interface. */
+/* Reports every attempt to open a TCP connection through an interface. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -44,7 +44,7 @@ static void tell(struct attempt *attempt)
 		count_lost();
 }
 
-/* Fills in the addresses; returns where the TCP header is, or a negative number: not TCP. */
+/* Fills in the addresses. Returns the offset of the TCP header, or a negative number: not TCP. */
 static int read_addresses(struct __sk_buff *skb, struct attempt *attempt)
 {
 	struct iphdr v4;

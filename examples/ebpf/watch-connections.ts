@@ -1,4 +1,4 @@
-// Prints every TCP connection that someone tries to open through an interface, until Ctrl-C.
+// Prints every attempt to open a TCP connection through an interface, until Ctrl-C.
 // Usage: node dist/examples/ebpf/watch-connections.js INTERFACE
 
 import { readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ interface Attempt {
   readonly destinationPort: number;
 }
 
-// struct attempt of watch-connections.bpf.c
+// struct attempt of watch-connections.bpf.c: its size, and the offset of each field.
 const attempt: Codec<Attempt> = structCodec(36, {
   source: [0, mappedAddress],
   destination: [16, mappedAddress],
@@ -54,7 +54,7 @@ async function main(name: string): Promise<void> {
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   console.log(`watching ${name}`);
-  // While this loop's body works, nothing is read: a loop too slow lets the ring fill up, and `lost` counts.
+  // The ring is not read while this loop's body runs. If the body is too slow, the ring fills up, and `lost` counts.
   for await (const { source, sourcePort, destination, destinationPort } of ring.records({
     signal: stop.signal,
   })) {
