@@ -35,7 +35,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'kernel/netfilter', may: 'net kernel/* kernel/netlink', packages: 'node koffi' },
 
   { of: 'cluster', may: 'base net', packages: 'zod' },
-  { of: 'cluster/manifests', may: 'base cluster/*', packages: 'node yaml' },
+  { of: 'cluster/manifests', may: 'base net cluster/*', packages: 'node yaml' },
   {
     of: 'cluster/kubernetes/client',
     may: 'base',

@@ -53,7 +53,7 @@ export function clusterParts(
   }
   if (directory === undefined) throw new Error('a configuration without a cluster was accepted');
   return {
-    source: manifestSource(directory, { node: model.nodeName, heldNodes: orNone(heldNodes) }),
+    source: manifestSource(directory, { node: model.nodeName, heldRanges: orNone(heldNodes) }),
   };
 }
 

@@ -44,9 +44,9 @@ function scan(files: Readonly<Record<string, Written>>): Scan {
 /** Nodes believed, and what is told, at a time in seconds. */
 function believed(next: Scan, previous: Scan | undefined, at: number, held?: number): Scan {
   const now = (at * second) as Moment;
-  const heldNodes = held === undefined ? undefined : () => held;
+  const heldRanges = held === undefined ? undefined : () => held;
   const times = { doubtMs: 10_000, writingMs: 2_000, now };
-  const options = { directory: 'demo', node: 'n1', heldNodes, ...times };
+  const options = { directory: 'demo', node: 'n1', heldRanges, ...times };
   return believedScan(next, previous, options);
 }
 
@@ -204,8 +204,7 @@ for (const [when, previous] of unknown) {
   });
 }
 
-const fewer =
-  'directory demo: has 1 other nodes with pod ranges and addresses, but this node has routes to 2';
+const fewer = 'directory demo: has 1 pod ranges of other nodes, but this node has routes to 2';
 
 test('a first scan with fewer Nodes than there are routes is accepted after a while', () => {
   const files = { a: { nodes: 'n1 n2' }, b: {} };
@@ -226,4 +225,24 @@ test('a Node that returns ends the doubt about a first scan, and later ones are 
   assert.deepEqual(shown(whole), { nodes: 'n1 n2 n3', told: [] });
   const removed = believed(scan({ a: { nodes: 'n1 n2' } }), whole, 2, 2);
   assert.deepEqual(shown(removed), { nodes: 'n1 n2', told: [] });
+});
+
+test("a first scan without this node's own Node is doubted if the node has routes to others", () => {
+  const missing =
+    'directory demo: does not contain Node n1, but this node has routes to pods of others';
+  const doubt = believed(scan({ a: {}, b: { nodes: 'n2' } }), undefined, 0, 1);
+  assert.deepEqual(shown(doubt), { nodes: 'n2', told: [missing] });
+  const end = believed(scan({ a: {}, b: { nodes: 'n2' } }), doubt, 10, 1);
+  assert.deepEqual(shown(end).told, []);
+  const without = believed(scan({ a: {}, b: { nodes: 'n2' } }), undefined, 0, 0);
+  assert.deepEqual(shown(without).told, []);
+});
+
+test('several pod ranges of one Node are as many routes', () => {
+  const both = scan({ a: { nodes: 'n1' }, b: { nodes: 'n2' } });
+  const text = `{apiVersion: v1, kind: Node, metadata: {name: n2}, spec: {podCIDRs: [192.0.2.32/28, 192.0.2.48/28, "2001:db8::/64"]}, status: {addresses: [{type: InternalIP, address: 198.51.100.2}]}}`;
+  const two = both.files.get('b');
+  assert.ok(two !== undefined);
+  const files = new Map(both.files).set('b', { ...two, manifests: readManifests('demo/b', text) });
+  assert.deepEqual(shown(believed({ files }, undefined, 0, 2)).told, []);
 });

@@ -4,6 +4,8 @@
 // objects are deleted, unless it contained this node's own Node.
 
 import type { Moment } from '../../base/moment.ts';
+import { prefixFamily } from '../../net/prefix.ts';
+import type { ClusterNode } from '../objects.ts';
 import type { SourceProblem } from '../state.ts';
 import type { FileObject, ManifestFile } from './file.ts';
 import type { Scan, ScannedFile } from './scan.ts';
@@ -17,8 +19,8 @@ export interface DoubtOptions {
   /** The same for a file that was written in place and lost some of its objects. */
   readonly writingMs: number;
   readonly now: Moment;
-  /** Before the first accepted scan: number of other nodes to which this one still has routes. */
-  readonly heldNodes?: (() => number) | undefined;
+  /** Before the first accepted scan: number of other nodes' pod ranges, of the family with most, to which this node still has routes. */
+  readonly heldRanges?: (() => number) | undefined;
 }
 
 /** `previous`: the accepted scan, undefined at the start. `next`: the scan as read. */
@@ -32,29 +34,37 @@ export function believedScan(next: Scan, previous: Scan | undefined, options: Do
 
 // Files that were emptied while no agent ran are compared with the routes that the last one left.
 function startedScan(scan: Scan, previous: Scan | undefined, options: DoubtOptions): Scan {
-  const { directory, node, doubtMs, now, heldNodes } = options;
+  const { directory, node, doubtMs, now, heldRanges } = options;
   if (!isSound(scan)) return scan;
-  const held = heldNodes?.() ?? 0;
-  const others = otherNodes(scan, node);
+  const held = heldRanges?.() ?? 0;
+  const nodes = nodesOf(scan);
+  const ranges = otherRanges(nodes, node);
   const fewNodesSince = previous?.fewNodesSince ?? now;
   const until = (fewNodesSince + doubtMs) as Moment;
-  if (others >= held || now >= until) return scan;
-  const text = `directory ${directory}: has ${others} other nodes with pod ranges and addresses, but this node has routes to ${held}`;
+  const isOwnMissing = held > 0 && node !== undefined && !nodes.some(({ name }) => name === node);
+  if ((ranges >= held && !isOwnMissing) || now >= until) return scan;
+  const text = isOwnMissing
+    ? `directory ${directory}: does not contain Node ${node}, but this node has routes to pods of others`
+    : `directory ${directory}: has ${ranges} pod ranges of other nodes, but this node has routes to ${held}`;
   const doubtedUntil = earlier(scan.doubtedUntil, until);
   return { ...scan, fewNodesSince, doubtedUntil, doubt: problemOf(directory, text, doubtMs) };
 }
 
-/** Number of Nodes to which routes can lead. */
-function otherNodes({ files }: Scan, own: string | undefined): number {
-  const names = new Set<string>();
-  for (const { manifests } of files.values()) {
-    for (const { content } of manifests.objects.values()) {
-      if (content.kind !== 'Node') continue;
-      const { name, podCidrs, addresses } = content.object;
-      if (name !== own && podCidrs.length > 0 && addresses.length > 0) names.add(name);
-    }
-  }
-  return names.size;
+function nodesOf({ files }: Scan): readonly ClusterNode[] {
+  return [...files.values()].flatMap(({ manifests }) =>
+    [...manifests.objects.values()].flatMap(({ content }) =>
+      content.kind === 'Node' ? [content.object] : [],
+    ),
+  );
+}
+
+/** Number of pod ranges to which routes can lead, of the family with most. */
+function otherRanges(nodes: readonly ClusterNode[], own: string | undefined): number {
+  const ranges = nodes
+    .filter(({ name, addresses }) => name !== own && addresses.length > 0)
+    .flatMap(({ podCidrs }) => podCidrs);
+  const ofIpv4 = ranges.filter((range) => prefixFamily(range) === 4).length;
+  return Math.max(ofIpv4, ranges.length - ofIpv4);
 }
 
 function comparedScan(next: Scan, previous: Scan | undefined, options: DoubtOptions): Scan {

@@ -55,14 +55,14 @@ test('a file that is empty at the start removes no routes that an earlier agent 
   await writeFile(join(directory, 'a.yaml'), nodeYaml('node-1', '192.0.2.0/26'));
   await writeFile(join(directory, 'b.yaml'), '');
   const times = { debounceMs: 5, rescanMs: 60_000, doubtMs: 500 };
-  const options = { ...times, node: 'node-1', heldNodes: () => 1 };
+  const options = { ...times, node: 'node-1', heldRanges: () => 1 };
   await using snapshots = follow(manifestSource(directory, options));
   const first = await snapshots.until(() => true);
   assert.deepEqual([...first.state.nodes.keys()], ['node-1']);
   assert.equal(first.complete, false);
   assert.match(
     first.problems[0]?.text ?? '',
-    /has 0 other nodes .*, but this node has routes to 1$/,
+    /has 0 pod ranges of other nodes, but this node has routes to 1$/,
   );
   const { problems } = await snapshots.until(({ complete }) => complete);
   assert.deepEqual(problems, []);

@@ -21,8 +21,8 @@ export interface ManifestSourceOptions {
   readonly deadlineMs?: number | undefined;
   /** Name of this node: a file that loses its Node is doubted. */
   readonly node?: string | undefined;
-  /** Number of other nodes to which an earlier agent left routes: a first reading with fewer Nodes is doubted. */
-  readonly heldNodes?: (() => number) | undefined;
+  /** Number of pod ranges to which an earlier agent left routes: a first reading with fewer of them is doubted. */
+  readonly heldRanges?: (() => number) | undefined;
   /** How long a file or folder without objects must stay so to be accepted. Default 10,000 ms. */
   readonly doubtMs?: number | undefined;
   /** The same for a file that was written in place and lost some objects. Default 2,000 ms. */
@@ -34,8 +34,8 @@ export function manifestSource(
   options: ManifestSourceOptions = {},
 ): ClusterSource {
   const { debounceMs = 50, rescanMs = 5_000, deadlineMs } = options;
-  const { node, heldNodes, doubtMs = 10_000, writingMs = 2_000 } = options;
-  const doubts = { directory, node, heldNodes, doubtMs, writingMs };
+  const { node, heldRanges, doubtMs = 10_000, writingMs = 2_000 } = options;
+  const doubts = { directory, node, heldRanges, doubtMs, writingMs };
   const asked: ((isAll: boolean) => void)[] = [];
   let hurry = (): void => undefined;
   return {
