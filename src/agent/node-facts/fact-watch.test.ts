@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { computeDesired } from '../../../test/support/compute-desired.ts';
+import { KeyedCollection } from '../../base/collections/collection.ts';
 import { InputError } from '../../base/input-error.ts';
 import { emptyClusterState } from '../../cluster/state.ts';
 import { KernelError } from '../../kernel/errno.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { HostListing } from '../host/facts.ts';
 import { type NodeFact, note, problem } from './checks/fact.ts';
 import { FactWatch, factProblems } from './fact-watch.ts';
@@ -195,4 +197,22 @@ test('nothing is checked again while nothing changes except tracked connections'
   watch.look({ host: { ...host, links: [] }, desired, nodeAddresses });
   watch.look({ host, desired: { ...desired, podRanges: [] }, nodeAddresses });
   assert.equal(checks, 8);
+});
+
+test('an endpoint that changes in the same collection is checked', () => {
+  const endpoints = new KeyedCollection<string, LocalEndpoint>();
+  let checks = 0;
+  const watch = new FactWatch({ look: () => kernel(1) }, [
+    fact('counted', () => {
+      checks++;
+      return [];
+    }),
+  ]);
+  const filled = { ...desired, endpoints };
+  for (let index = 0; index < 2; index++)
+    watch.look({ host, desired: filled, nodeAddresses: undefined });
+  assert.equal(checks, 1);
+  endpoints.set('hd1', {} as LocalEndpoint);
+  watch.look({ host, desired: filled, nodeAddresses: undefined });
+  assert.equal(checks, 2);
 });

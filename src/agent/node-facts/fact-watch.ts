@@ -31,6 +31,8 @@ export class FactWatch {
   #logged: ReadonlySet<string> = new Set();
   #views: readonly FactView[] = [];
   #last: ObservedNode | undefined;
+  /** The collection of endpoints stays the same object. */
+  #endpoints: number | undefined;
 
   /** `log`: receives errors that make facts unknown, each once while it lasts. */
   constructor(
@@ -56,11 +58,13 @@ export class FactWatch {
       const node = { kernel: this.#observer.look(host, desired), desired, nodeAddresses };
       const isSame =
         this.#last !== undefined &&
+        this.#endpoints === desired.endpoints.revision &&
         isWhole(this.#last.kernel) &&
         isWhole(node.kernel) &&
         isSameNode(this.#last, node);
       if (!isSame) this.#check(node);
       this.#last = node;
+      this.#endpoints = desired.endpoints.revision;
     } catch (error) {
       this.#last = undefined;
       this.#views = this.#facts.map(({ id }) => unknownView(id, error));
