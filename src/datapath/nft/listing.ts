@@ -2,8 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { InputError } from '../../base/input-error.ts';
 import { parseAddress } from '../../net/address.ts';
-import { hostPrefix, parsePrefix } from '../../net/prefix.ts';
+import { hostPrefix, type Prefix, parsePrefix } from '../../net/prefix.ts';
 import {
   chainContent,
   counterEntry,
@@ -62,12 +63,27 @@ interface ListedElement {
 
 const readable = (text: string): ListedElement => ({ text });
 
+// A set of another process in this table may hold anything.
+function prefixElement(text: string, parse: () => Prefix): ListedElement {
+  try {
+    return readable(parse());
+  } catch (error) {
+    if (error instanceof InputError) return { text, isUnreadable: true };
+    throw error;
+  }
+}
+
 // A single address is a plain value; a range has another form. The most frequent form is tried first.
 const element = z.union([
-  z.string().transform((address) => readable(hostPrefix(parseAddress(address)))),
+  z
+    .string()
+    .transform((address) => prefixElement(address, () => hostPrefix(parseAddress(address)))),
   z
     .object({ prefix: z.object({ addr: z.string(), len: z.number() }) })
-    .transform(({ prefix: { addr, len } }) => readable(parsePrefix(`${addr}/${len}`))),
+    .transform(({ prefix: { addr, len } }) => {
+      const text = `${addr}/${len}`;
+      return prefixElement(text, () => parsePrefix(text));
+    }),
   concatenation.transform(readable),
   z.tuple([concatenation, concatenation]).transform((sides) => readable(sides.join(' : '))),
   z.unknown().transform((other) => ({ text: JSON.stringify(other), isUnreadable: true })),
