@@ -104,7 +104,7 @@ export class Agent {
         },
         onOverrun: () => {
           for (const { hostIfIndex } of pods.endpoints()) pods.noticeLinkGone(hostIfIndex);
-          this.#settler.requestSoon('network', notificationDelayMs);
+          this.#settler.requestRested('network', notificationDelayMs);
         },
       }),
       rules.run(),

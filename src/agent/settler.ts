@@ -19,9 +19,9 @@ export interface SettlerOptions {
 
 /**
  * Limits settles that other nodes, or any sender to this node, can cause without end. A burst of changes is settled at
- * once.
+ * once. An ADD waits a second for its pod, so the cluster's news may not rest that long.
  */
-const causedByOthers = { share: 0.2, burstMs: 500, longestWaitMs: 2000 };
+const causedByOthers = { share: 0.2, burstMs: 500, longestWaitMs: 600 };
 
 interface Waiting {
   readonly causes: Set<SettleCause>;
