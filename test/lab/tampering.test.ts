@@ -170,7 +170,7 @@ describe('tampering, native routing', () => {
     for (const what of ['10.201.2.0/24', 'addresses', 'from_pod']) {
       const lines = log
         .split('\n')
-        .filter((line) => line.includes(what) && line.includes('put right'));
+        .filter((line) => line.includes(what) && line.includes('restored an entry'));
       assert.ok(lines.length > 0, `a line about ${what} in\n${log.slice(-3000)}`);
     }
   });
