@@ -11,3 +11,12 @@ enum {
 	/* Index of the far end of a pod's queue, from that of the pod's veth. */
 	QUEUE_FAR_END = 1073741824,
 };
+
+/* Value of skb->mark from the programs to the nftables chain `direct`, which clears it. */
+static const __u32 DIRECT_MARK = 0x68656464;
+
+/*
+ * Value of skb->priority from to_overlay to the nftables chain `tunnel_sent`, which clears it. The
+ * outer packet has the priority of the inner one, which shows that it is the tunnel's own.
+ */
+static const __u32 TUNNEL_PRIORITY = 0x68656464;

@@ -175,13 +175,6 @@ static __always_inline bool leave_to_overlay(struct __sk_buff *skb, struct walk 
 	return stop(walk, VERDICT_NEXT);
 }
 
-/*
- * Value of skb->priority from here to the nftables chain `tunnel_sent`, which clears it
- * (nft/tunnel.ts). The outer packet has the priority of the inner one, which shows that it is the
- * tunnel's own.
- */
-static const __u32 TUNNEL_PRIORITY = 0x68656464;
-
 SEC("tc")
 int to_overlay(struct __sk_buff *skb)
 {

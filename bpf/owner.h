@@ -12,6 +12,7 @@
 
 #include "conntrack.h"
 #include "flow.h"
+#include "ids.h"
 #include "packet.h"
 #include "quoted.h"
 #include "recall.h"
@@ -20,9 +21,6 @@
  * An echo reply later than this after the flow's last packet does not count as the request's reply.
  */
 static const __u64 ECHO_ANSWER_NS = 10000000000;
-
-/* Value of skb->mark from here to the nftables chain `direct`, which clears it (nft/direct.ts). */
-static const __u32 DIRECT_MARK = 0x68656464;
 
 /*
  * True if the entry gives the packet to the stack. A SYN on a closed entry begins another

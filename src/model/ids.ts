@@ -50,3 +50,12 @@ export const podBlocks = { ingress: 0x686431, egress: 0x686432 } as const;
 
 /** Group of the interfaces that are about to be deleted; only heddle's have it: 'hdx' as ASCII. */
 export const doomedGroup = 0x686478;
+
+/** Mark of a direct flow's packets from the programs to the nftables chain `direct`, which clears it: 'hedd' as ASCII. */
+export const directMark = 0x68656464;
+
+/**
+ * Priority of packets from `to_overlay` to the nftables chain `tunnel_sent`, which clears it. A process needs
+ * CAP_NET_ADMIN or CAP_NET_RAW to set it.
+ */
+export const tunnelPriority = 0x68656464;

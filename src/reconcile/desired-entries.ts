@@ -2,7 +2,7 @@
 // endpoints) are in a collection: only those that changed since the last time are looked at. What does not depend on them
 // comes in a few groups, which are the same objects while nothing in them changes.
 
-import { changesAfter, type Entries } from '../base/collections/collection.ts';
+import { Bookmark, type Change, type Entries } from '../base/collections/collection.ts';
 import type { DesiredContents, EntryGroup } from './table.ts';
 
 const none: ReadonlySet<string> = new Set();
@@ -17,8 +17,7 @@ export class DesiredEntries<Desired, Entry, Item> {
   #first: readonly EntryGroup<Entry>[] = [];
   #last: readonly EntryGroup<Entry>[] = [];
   readonly #ofItems = new Map<string, EntryGroup<Entry>>();
-  #items: Entries<string, Item> | undefined;
-  #revision = 0;
+  readonly #items = new Bookmark<string, Item>();
   #entries = new Map<string, Entry>();
   #hasCollision = false;
 
@@ -74,10 +73,17 @@ export class DesiredEntries<Desired, Entry, Item> {
   #changedItems(items: Entries<string, Item> | undefined): ChangedGroups<Entry> {
     const { entriesOf } = this.#contents.items ?? {};
     if (items === undefined || entriesOf === undefined) return { gone: [], come: [] };
-    const { revision } = items;
-    // Of another collection everything is looked at.
-    const since = items === this.#items ? this.#revision : Number.POSITIVE_INFINITY;
-    const changes = changesAfter(items, since, () => [...this.#ofItems.keys()]);
+    return this.#items.read(
+      items,
+      () => this.#ofItems.keys(),
+      (changes) => this.#exchangeItems(changes, entriesOf),
+    );
+  }
+
+  #exchangeItems(
+    changes: readonly Change<string, Item>[],
+    entriesOf: (item: Item) => EntryGroup<Entry>,
+  ): ChangedGroups<Entry> {
     const next = changes.map((change) => {
       const group = change.kind === 'deleted' ? undefined : entriesOf(change.value);
       return [change.key, group] as const;
@@ -87,8 +93,6 @@ export class DesiredEntries<Desired, Entry, Item> {
       this.#ofItems.delete(key);
       if (group !== undefined && group.length > 0) this.#ofItems.set(key, group);
     }
-    this.#items = items;
-    this.#revision = revision;
     return { gone, come: next.map(([, group = []]) => group) };
   }
 

@@ -2,7 +2,7 @@
 
 import { cniSocketOf, defaultSocket } from '../../src/api/socket.ts';
 import { cniVersions, latestVersion } from '../../src/cni/version.ts';
-import { ownMacs, queueOffsets } from '../../src/model/ids.ts';
+import { directMark, ownMacs, queueOffsets, tunnelPriority } from '../../src/model/ids.ts';
 import type { Mac } from '../../src/net/mac.ts';
 
 export interface HeaderFile {
@@ -21,6 +21,15 @@ enum {
 	/* Index of the far end of a pod's queue, from that of the pod's veth. */
 	QUEUE_FAR_END = ${queueOffsets.far},
 };
+
+/* Value of skb->mark from the programs to the nftables chain \`direct\`, which clears it. */
+static const __u32 DIRECT_MARK = 0x${directMark.toString(16)};
+
+/*
+ * Value of skb->priority from to_overlay to the nftables chain \`tunnel_sent\`, which clears it. The
+ * outer packet has the priority of the inner one, which shows that it is the tunnel's own.
+ */
+static const __u32 TUNNEL_PRIORITY = 0x${tunnelPriority.toString(16)};
 `;
 
 const shim = `#define DEFAULT_SOCKET ${quoted(defaultSocket)}

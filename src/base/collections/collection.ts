@@ -193,3 +193,26 @@ export function changesAfter<Key, Value>(
   const all = Array.from(entries, ([key, value]) => ({ kind: 'changed', key, value }) as const);
   return [...gone, ...all];
 }
+
+/** Remembers up to where one reader has read. */
+export class Bookmark<Key, Value> {
+  #source: Entries<Key, Value> | undefined;
+  #revision = 0;
+
+  /**
+   * Gives `take` the changes since the last call that returned: if `take` throws, they come again. Another source than
+   * last time is given as a whole. `known`: see `changesAfter`.
+   */
+  read<Result>(
+    source: Entries<Key, Value>,
+    known: () => Iterable<Key>,
+    take: (changes: readonly Change<Key, Value>[]) => Result,
+  ): Result {
+    const { revision } = source;
+    const since = source === this.#source ? this.#revision : Number.POSITIVE_INFINITY;
+    const result = take(changesAfter(source, since, known));
+    this.#source = source;
+    this.#revision = revision;
+    return result;
+  }
+}

@@ -2,8 +2,9 @@
 // do not change in between.
 
 import {
+  Bookmark,
+  type Change,
   type CollectionOptions,
-  changesAfter,
   type Entries,
   KeyedCollection,
 } from './collection.ts';
@@ -42,8 +43,7 @@ export interface ReadChange<Key, Value> {
 /** Reads a collection from time to time and remembers the last state. */
 export class Reader<Key, Value> {
   readonly #known = new Map<Key, Value>();
-  #source: Entries<Key, Value> | undefined;
-  #revision = 0;
+  readonly #bookmark = new Bookmark<Key, Value>();
 
   /** State at the last read. */
   get known(): ReadonlyMap<Key, Value> {
@@ -52,43 +52,39 @@ export class Reader<Key, Value> {
 
   /** A source other than the last one is compared as a whole. */
   read(source: Entries<Key, Value>): readonly ReadChange<Key, Value>[] {
-    const { revision } = source;
-    if (source === this.#source && revision === this.#revision) return [];
-    const since = source === this.#source ? this.#revision : Number.POSITIVE_INFINITY;
-    const changes: ReadChange<Key, Value>[] = [];
-    for (const change of changesAfter(source, since, () => [...this.#known.keys()])) {
-      const { key } = change;
-      const before = this.#known.get(key);
-      const after = change.kind === 'deleted' ? undefined : change.value;
-      if (after === undefined) this.#known.delete(key);
-      else this.#known.set(key, after);
-      if (before !== after) changes.push({ key, before, after });
-    }
-    this.#source = source;
-    this.#revision = revision;
-    return changes;
+    return this.#bookmark.read(
+      source,
+      () => this.#known.keys(),
+      (changes) => changes.flatMap((change) => this.#apply(change)),
+    );
+  }
+
+  #apply(change: Change<Key, Value>): readonly ReadChange<Key, Value>[] {
+    const { key } = change;
+    const before = this.#known.get(key);
+    const after = change.kind === 'deleted' ? undefined : change.value;
+    if (after === undefined) this.#known.delete(key);
+    else this.#known.set(key, after);
+    return before === after ? [] : [{ key, before, after }];
   }
 }
 
 /** A collection in its state at the last `follow`. */
 export class Copy<Key, Value> {
   readonly #entries = new KeyedCollection<Key, Value>();
-  #source: Entries<Key, Value> | undefined;
-  #revision = 0;
+  readonly #bookmark = new Bookmark<Key, Value>();
 
   get entries(): Entries<Key, Value> {
     return this.#entries;
   }
 
   follow(source: Entries<Key, Value>): void {
-    const { revision } = source;
-    const since = source === this.#source ? this.#revision : Number.POSITIVE_INFINITY;
     const known = (): Iterable<Key> => Array.from(this.#entries, ([key]) => key);
-    for (const change of changesAfter(source, since, known)) {
-      if (change.kind === 'deleted') this.#entries.delete(change.key);
-      else this.#entries.set(change.key, change.value);
-    }
-    this.#source = source;
-    this.#revision = revision;
+    this.#bookmark.read(source, known, (changes) => {
+      for (const change of changes) {
+        if (change.kind === 'deleted') this.#entries.delete(change.key);
+        else this.#entries.set(change.key, change.value);
+      }
+    });
   }
 }

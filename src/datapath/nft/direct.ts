@@ -2,10 +2,8 @@
 // Connection tracking has seen nothing else of such a flow and would take them for connections of their own, which
 // foreign rules translate: `-o eth0 -j MASQUERADE` would give the fragmented answer of a pod the address of the node.
 
+import { directMark } from '../../model/ids.ts';
 import { priorities, type TableContents } from './rule-text.ts';
-
-/** DIRECT_MARK of bpf/owner.h, which the programs set if neither a pod nor the network has marked the packet. */
-const directMark = '0x68656464';
 
 /** After fragments are reassembled, and before foreign rules could see the mark. */
 export const directRules: TableContents = {
@@ -15,7 +13,7 @@ export const directRules: TableContents = {
     {
       name: 'direct',
       at: { type: 'filter', hook: 'prerouting', priority: priorities.afterDefragmentation },
-      rules: [`meta mark ${directMark} meta mark set 0x0 notrack`],
+      rules: [`meta mark 0x${directMark.toString(16)} meta mark set 0x0 notrack`],
     },
   ],
 };

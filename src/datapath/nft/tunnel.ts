@@ -2,7 +2,7 @@
 // first; these rules are for packets that bypass them (docs/datapath.md).
 
 import type { TunnelEnds } from '../../model/desired.ts';
-import { podLinkPrefix } from '../../model/ids.ts';
+import { podLinkPrefix, tunnelPriority } from '../../model/ids.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
 import { hostPrefix } from '../../net/prefix.ts';
 import {
@@ -23,9 +23,10 @@ export const tunnelErrorCounter = 'tunnel_error';
 const check = 'tunnel_check';
 const errors = 'tunnel_errors';
 const sent = 'tunnel_sent';
-// A packet priority, in tc's notation, that nothing else sets: a process needs CAP_NET_ADMIN or CAP_NET_RAW for it.
-// TUNNEL_PRIORITY in bpf/overlay.bpf.c has the same value.
-const judged = '6865:6464';
+// In tc's notation.
+const judged = [tunnelPriority >>> 16, tunnelPriority & 0xffff]
+  .map((half) => half.toString(16))
+  .join(':');
 const drop = `counter name "${foreignTunnelCounter}" drop`;
 
 export interface TunnelSurroundings {
