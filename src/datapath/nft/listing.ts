@@ -94,8 +94,8 @@ const words = z
   .union([z.string().transform((word) => [word]), z.array(z.string())])
   .catch(['unreadable']);
 
-const any = z.unknown().optional();
-const ofTable = { family: any, table: any, handle: any };
+const ignored = z.unknown().optional();
+const ofTable = { family: ignored, table: ignored, handle: ignored };
 
 const collection = z.looseObject({
   ...ofTable,
@@ -116,7 +116,7 @@ const chain = z.object({
 
 const listingSchema = z.array(
   z.object({
-    table: z.looseObject({ ...ofTable, name: any }).optional(),
+    table: z.looseObject({ ...ofTable, name: ignored }).optional(),
     chain: chain.optional(),
     rule: z.object({ chain: z.string(), comment: z.string().optional() }).optional(),
     set: collection.optional(),
