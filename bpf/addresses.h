@@ -35,8 +35,8 @@ static __always_inline bool is_interface_of(const struct route *route, __u32 ifi
 
 /*
  * True if the packet has a pod's source address but does not come from that pod's interface. A
- * packet without an interface comes from a process on the node, which may bind any address (as
- * transparent proxies do).
+ * packet without an interface comes from this node's stack: from a transparent proxy, or for a rule
+ * that rejects. The nftables chain `local_sources` drops what other processes send.
  */
 static __noinline bool comes_from_elsewhere(struct __sk_buff *skb, const struct packet *packet)
 {

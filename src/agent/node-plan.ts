@@ -227,7 +227,8 @@ function nothingDesired(
   return {
     ...{ ...known, podRanges: [], uplinks: [], hostAddresses: [], remoteRanges: [] },
     ...{ remoteNodes: [], nextHops: [], podMtuBytes: 1500, pathMtuBytes: 1500 },
-    ...{ strayAddresses: [], strayProblems: [], nodes: new Map(), held: nothingHeld, problems: [] },
+    ...{ podSources: [], strayAddresses: [], strayProblems: [], nodes: new Map() },
+    ...{ held: nothingHeld, problems: [] },
   };
 }
 

@@ -164,6 +164,8 @@ export interface DesiredState {
   /** Maximum packet length on the path to other nodes; the stack answers longer ones with an ICMP error. */
   readonly pathMtuBytes: number;
   readonly masquerade?: Masquerade | undefined;
+  /** All nodes' pod ranges and `strayAddresses`, in as few prefixes as possible. */
+  readonly podSources: readonly Prefix[];
   /** By the name of the interface on this node. */
   readonly endpoints: Entries<string, LocalEndpoint>;
   /** Their programs stay and drop their packets; absent: there are none. */

@@ -33,6 +33,7 @@ import { overlayExit } from './network/overlay-exit.ts';
 import { ownNode } from './network/own-node.ts';
 import { peerConflicts } from './network/peer-facts.ts';
 import type { RangeOwners } from './network/pod-ranges.ts';
+import { podSources, podSourcesWith } from './network/pod-sources.ts';
 import { remoteNodes, tunnelEndOf } from './network/remote-nodes.ts';
 import { remoteRanges } from './network/remote-ranges.ts';
 import { type RoutingContext, routingContext } from './network/routing-context.ts';
@@ -87,12 +88,13 @@ export class Model {
     const seen = this.#seen(nodes, services, host);
     const base = this.#network(this.#config, seen, held);
     const strays = this.#strays(endpoints, base.podRanges).values();
-    const { addresses, masquerade, problems } = this.#ofStrays(base, strays);
+    const { addresses, masquerade, podSources, problems } = this.#ofStrays(base, strays);
     return {
       ...base,
       strayAddresses: addresses,
       strayProblems: problems,
       masquerade,
+      podSources,
       problems: this.#joined(
         base.problems,
         this.#services.problems(),
@@ -113,6 +115,7 @@ function ofStrays(base: Network, strays: readonly StrayPod[]) {
   return {
     addresses,
     masquerade: masqueradeWith(base.masquerade, addresses),
+    podSources: podSourcesWith(base.podSources, addresses),
     problems: strayProblems(strays, base),
   };
 }
@@ -153,6 +156,7 @@ function computeNetwork(config: ModelConfig, seen: SeenNetwork, held: HeldClaims
       ...{ podRanges: own.podRanges, ranges, host },
       own: own.node,
     }),
+    podSources: podSources(ranges),
     tunnelEnds: tunnelEnds(config, ranges, host),
     nodes: checkedByName(ranges),
     held: ranges.held,

@@ -2,7 +2,7 @@
 
 import { memoize } from '../base/memoize.ts';
 import { type CheckedNode, verifiedAddresses } from '../model/checked-node.ts';
-import { nodePrefixes } from '../model/network/masquerade.ts';
+import { nodePrefixes } from '../model/network/node-prefixes.ts';
 import { PrefixIndex } from '../model/prefix-index.ts';
 import { type OrderedPrefix, orderedPrefix } from '../model/prefix-order.ts';
 import type { Address } from '../net/address.ts';

@@ -29,6 +29,7 @@ const podLink = 'hd00000000001';
 
 const desired = {
   podRanges: [],
+  podSources: [],
   endpoints: endpointCollection([
     {
       addresses: families.map(({ pod }) => parseAddress(pod)),

@@ -27,6 +27,7 @@ const prefixes = (...texts: string[]) => texts.map((text) => parsePrefix(text));
 const desired = {
   endpoints: endpointCollection([]),
   podRanges: [],
+  podSources: [],
   masquerade: {
     sources: prefixes('192.0.2.0/24', '2001:db8:1::/64'),
     exempt: prefixes('192.0.2.0/24', '2001:db8:1::/64', '203.0.113.77/32', '2001:db8:9::77/128'),

@@ -60,6 +60,7 @@ function nftEntriesOf(value: Masquerade | undefined): ReadonlyMap<string, NftEnt
     tunnelEnds,
     endpoints: endpointCollection([mapped as LocalEndpoint]),
     podRanges,
+    podSources: ['192.0.2.0/26', '2001:db8:1::/64'].map((text) => parsePrefix(text)),
   };
   return entriesOf(nftContents(), desired as unknown as DesiredState);
 }

@@ -35,6 +35,7 @@ export function nftDesired(options: NftOptions): DesiredState {
   const ranges = ['192.0.2.0/26', '2001:db8:1::/64'];
   const far = others.flatMap((node) => [`10.9.${node}.0/24`, `2001:db8:${node}::/64`]);
   return {
+    podSources: hasPods ? [...ranges, ...far].map((text) => parsePrefix(text)) : [],
     podRanges: hasPods ? ranges.map((text) => ({ prefix: parsePrefix(text) })) : [],
     masquerade: masquerade
       ? {

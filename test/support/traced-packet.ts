@@ -14,6 +14,9 @@ export interface TracedPacket {
   readonly iif?: string;
   readonly oif?: string;
   readonly mark?: number;
+  readonly tcpFlags?: number;
+  /** Of its socket; absent: it has none. */
+  readonly isTransparent?: boolean;
   /** As tc writes it. */
   readonly priority?: string;
   /** Part of a larger packet: only the first one has a transport header. */
@@ -72,6 +75,9 @@ const selectors: Readonly<Record<string, Read>> = {
     packetFamily(packet) === 4 ? String(fragmentField(packet)) : undefined,
   'ip6 nexthdr': (packet) => (packetFamily(packet) === 6 ? nextHeader(packet) : undefined),
   'udp dport': (packet) => (packet.protocol === 'udp' ? portOf(packet) : undefined),
+  'tcp flags': ({ protocol, tcpFlags = 0 }) => (protocol === 'tcp' ? String(tcpFlags) : undefined),
+  'socket transparent': ({ isTransparent }) =>
+    isTransparent === undefined ? undefined : String(Number(isTransparent)),
   'th dport': portOf,
   'icmp type': (packet) => (packetFamily(packet) === 4 ? packet.icmp?.type : undefined),
   'icmp code': (packet) => (packetFamily(packet) === 4 ? packet.icmp?.code : undefined),

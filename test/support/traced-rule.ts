@@ -30,6 +30,9 @@ export function parseRule(text: string): readonly Part[] {
   return parts;
 }
 
+/** Names that rules use as masks. */
+const flags: Readonly<Record<string, number>> = { syn: 2 };
+
 type Parsed = readonly [part: Part, length: number];
 
 /** By their first words: how many words belong to them. */
@@ -65,7 +68,7 @@ function parseMatch(tokens: readonly string[]): Parsed {
   let at = begun;
   let mask: number | undefined;
   if (tokens[at] === '&') {
-    mask = Number(tokens[at + 1]);
+    mask = flags[tokens[at + 1] ?? ''] ?? Number(tokens[at + 1]);
     at += 2;
   }
   const isNegated = tokens[at] === '!=';

@@ -4,6 +4,7 @@
 import { KernelError } from '../../kernel/errno.ts';
 import type { NftCounter } from '../../kernel/netfilter/nft-counters.ts';
 import { loopbackCounter } from './host-ports.ts';
+import { localSourceCounter } from './local-sources.ts';
 import { untranslatedCounter } from './masquerade.ts';
 import type { NftRunner } from './table.ts';
 import { foreignTunnelCounter, tunnelErrorCounter } from './tunnel.ts';
@@ -20,6 +21,7 @@ export const nftDropReasons: Readonly<Record<string, string>> = {
   [foreignTunnelCounter]: 'foreign tunnel packet',
   [tunnelErrorCounter]: 'forged error about a tunnel',
   [loopbackCounter]: 'loopback of the node',
+  [localSourceCounter]: 'spoofed by a local process',
   [untranslatedCounter]: 'cannot be translated',
 };
 

@@ -1,6 +1,6 @@
 // The contents of the nftables table `inet heddle`: pods' packets to outside the cluster get the node's address, the
 // tunnel's port accepts only packets of other nodes and excludes them from connection tracking, host ports lead to
-// pods, and packets of direct flows in the stack are not tracked.
+// pods, packets of direct flows in the stack are not tracked, and no process of the node sends as a pod.
 
 import type { Entries } from '../../base/collections/collection.ts';
 import { mapEach } from '../../base/collections/derived.ts';
@@ -15,6 +15,7 @@ import { ofEachEndpoint, type StateContents } from '../contents.ts';
 import { directRules } from './direct.ts';
 import { contentEntries, keyed, type NftEntry, tableEntry } from './entries.ts';
 import { hostPortRules, hostPortsOf } from './host-ports.ts';
+import { localSourceRules } from './local-sources.ts';
 import { masqueradeRules } from './masquerade.ts';
 import { tunnelRules } from './tunnel.ts';
 
@@ -24,13 +25,17 @@ export function nftContents(): StateContents<NftEntry> {
   const tunnel = memoizeLast(tunnelPart);
   const masquerading = memoizeLast(masqueradePart);
   const hostPorts = memoizeLast(hostPortPart);
+  const localSources = memoizeLast(localSourcePart);
   const families = memoizeLast(mappedFamilies);
   return {
     ...ofEachEndpoint((endpoint) => hostPortsOfEach(endpoint).group),
-    groups: ({ masquerade, tunnelEnds, overlay, endpoints, hostPortAddresses, podRanges }) => {
+    groups: (desired) => {
+      const { masquerade, tunnelEnds, overlay, endpoints, hostPortAddresses } = desired;
+      const { podRanges, podSources } = desired;
       const mapped = families(endpoints).values();
       const parts = [
         podRanges.length === 0 ? nothing : directPart,
+        localSources(podSources),
         tunnel(tunnelEnds, masquerade !== undefined, hostPortAddresses !== undefined),
         masquerading(masquerade, overlay?.name),
         hostPorts(hasFamily(mapped, 4), hasFamily(mapped, 6), hostPortAddresses),
@@ -55,9 +60,21 @@ const nothing: Group = [];
 const tablePart = keyed([tableEntry]);
 
 /** Chains are created in this order. */
-const ranks = { direct: 0, tunnel: 100, masquerade: 200, hostPorts: 300 } as const;
+const ranks = {
+  direct: 0,
+  localSources: 50,
+  tunnel: 100,
+  masquerade: 200,
+  hostPorts: 300,
+} as const;
 
 const directPart = keyed(contentEntries(directRules, ranks.direct));
+
+function localSourcePart(podSources: readonly Prefix[]): Group {
+  const contents = localSourceRules(podSources);
+  if (contents === undefined) return nothing;
+  return keyed(contentEntries(contents, ranks.localSources));
+}
 
 function tunnelPart(
   ends: TunnelEnds | undefined,

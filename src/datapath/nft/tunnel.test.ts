@@ -198,6 +198,14 @@ const cases: readonly Case[] = [
     what: "the VXLAN device's, to another node: not tracked",
     at: 'output',
     packet: ({ own, peer }) => ({ ...ofDevice, source: own, destination: peer }),
+    rules: (six) => ['tunnel_leaves 1', six('tunnel_sent', 4), 'tunnel_led_out 3'],
+    isUntracked: true,
+  },
+  {
+    what: "the VXLAN device's, to another node, where connections are tracked",
+    table: tracking,
+    at: 'output',
+    packet: ({ own, peer }) => ({ ...ofDevice, source: own, destination: peer }),
     rules: (six) => ['tunnel_leaves 1', 'tunnel_sent 3', six('tunnel_sent', 5)],
     isUntracked: true,
   },
@@ -212,7 +220,7 @@ const cases: readonly Case[] = [
     what: "the VXLAN device's, of another address of this node",
     at: 'output',
     packet: ({ router, peer }) => ({ ...ofDevice, source: router, destination: peer }),
-    rules: () => ['tunnel_leaves 1', 'tunnel_sent 3'],
+    rules: () => ['tunnel_leaves 1', 'tunnel_led_out 3'],
   },
   {
     what: 'what a rule leads to another node',

@@ -27,6 +27,7 @@ const sent = 'tunnel_sent';
 const judged = [tunnelPriority >>> 16, tunnelPriority & 0xffff]
   .map((half) => half.toString(16))
   .join(':');
+const forgetJudged = `meta priority ${judged} meta priority set none`;
 const drop = `counter name "${foreignTunnelCounter}" drop`;
 
 export interface TunnelSurroundings {
@@ -54,13 +55,13 @@ export function tunnelRules(
     chains: [
       { name: check, rules: checkRules(ends, families) },
       { name: errors, rules: errorRules(ends) },
-      { name: sent, rules: sentRules(families) },
+      { name: sent, rules: sentRules(families, isTracking) },
       arrivals(ends, families),
       led(ends, isTracking),
       ...(hasServices ? ledByServices(ends) : []),
       passing(ends, families, isTracking),
       leaving(ends),
-      ...(isTracking ? [ledOut(ends, families)] : []),
+      ledOut(ends, families, isTracking),
     ],
   };
 }
@@ -216,25 +217,33 @@ function leaving({ port }: TunnelEnds): Chain {
 // distinguish them, because the outer packet also keeps the inner packet's socket. Packets of the node's processes do
 // not have this priority, and neither do packets that IPVS redirects to another node, which pass this hook instead of
 // `forward`.
-function sentRules(families: readonly FamilyWords[]): readonly string[] {
+function sentRules(families: readonly FamilyWords[], isTracking: boolean): readonly string[] {
   return [
     ...families.map(
       ({ family, ip }) => `meta priority != ${judged} ${ip} daddr @tunnel_peers${family} ${drop}`,
     ),
-    `meta priority ${judged} meta priority set none`,
+    ...(isTracking ? [forgetJudged] : []),
     ...families.map((each) => `${toPeer(each)} notrack accept`),
   ];
 }
 
-// Packets of the node's processes that a rule (a Service) redirects to another node's port, after the chain above.
-function ledOut({ port }: TunnelEnds, families: readonly FamilyWords[]): Chain {
+// Packets of the node's processes that a rule (a Service) redirects to another node's port, after the chain above. Where
+// nothing else is tracked, they are those without the priority, which the device's packets therefore keep until here.
+function ledOut(
+  { port }: TunnelEnds,
+  families: readonly FamilyWords[],
+  isTracking: boolean,
+): Chain {
+  const isLed = isTracking ? 'ct status dnat' : `meta priority != ${judged}`;
   return {
     name: 'tunnel_led_out',
     at: { type: 'filter', hook: 'output', priority: priorities.afterDstnat },
-    rules: families.map(
-      ({ family, ip }) =>
-        `udp dport ${port} ${ip} daddr @tunnel_peers${family} ct status dnat ${drop}`,
-    ),
+    rules: [
+      ...families.map(
+        ({ family, ip }) => `udp dport ${port} ${ip} daddr @tunnel_peers${family} ${isLed} ${drop}`,
+      ),
+      ...(isTracking ? [] : [`udp dport ${port} ${forgetJudged}`]),
+    ],
   };
 }
 

@@ -3,13 +3,15 @@
 
 import { memoize } from '../../base/memoize.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
-import { familyBits, hostPrefix, type Prefix } from '../../net/prefix.ts';
+import { familyBits, type Prefix } from '../../net/prefix.ts';
 import type { Masquerade, ModelConfig, NodeSource, PodRange } from '../desired.ts';
 import type { HostAddress, HostFacts, OccupiedRange } from '../host.ts';
 import type { NetworkNode } from '../network-nodes.ts';
 import { compactPrefixes, type OrderedPrefix, orderedPrefix } from '../prefix-order.ts';
 import { compareAge } from './node-claims.ts';
+import { nodePrefixes } from './node-prefixes.ts';
 import type { RangeOwners } from './pod-ranges.ts';
+import { ownedRanges } from './pod-sources.ts';
 import { connectedNetworks, networkOf } from './underlay.ts';
 
 export interface MasqueradeFacts {
@@ -26,8 +28,7 @@ export function masqueradeOf(config: ModelConfig, facts: MasqueradeFacts): Masqu
   if (!config.masquerade) return undefined;
   const neighbours = neighbouring(host)(own);
   const exempt = ranges.nodes.flatMap((node) => {
-    const said = nodePrefixes(node);
-    const used = said.ranges.filter(({ prefix }) => ranges.owners.get(prefix) === node.name);
+    const used = ownedRanges(node, ranges);
     // With native routing a node can reply to a pod's own address; with an overlay its reply would take another path.
     return config.mode === 'native' ? [...used, ...neighbours(node)] : used;
   });
@@ -108,15 +109,3 @@ function occupiedBy(
 ): ReadonlySet<Prefix> {
   return new Set(occupied.filter((each) => each.kind === kind).map(({ prefix }) => prefix));
 }
-
-interface NodePrefixes {
-  readonly ranges: readonly OrderedPrefix[];
-  readonly addresses: readonly OrderedPrefix[];
-}
-
-export const nodePrefixes: (node: NetworkNode) => NodePrefixes = memoize(
-  ({ podCidrs, addresses }) => ({
-    ranges: podCidrs.map(orderedPrefix),
-    addresses: addresses.map((address) => orderedPrefix(hostPrefix(address))),
-  }),
-);
