@@ -30,6 +30,20 @@ const judged = [tunnelPriority >>> 16, tunnelPriority & 0xffff]
 const forgetJudged = `meta priority ${judged} meta priority set none`;
 const drop = `counter name "${foreignTunnelCounter}" drop`;
 
+interface FamilyWords {
+  readonly family: 4 | 6;
+  readonly ip: 'ip' | 'ip6';
+  /** Condition for a packet that is not a fragment. */
+  readonly isWhole: string;
+}
+
+// Whichever other nodes have: only elements depend on other nodes. A chain that was written while some are unknown
+// would end the tunnels of those whose elements are kept.
+const families: readonly FamilyWords[] = [
+  { family: 4, ip: 'ip', isWhole: 'ip frag-off & 0x3fff == 0x0' },
+  { family: 6, ip: 'ip6', isWhole: 'ip6 nexthdr udp' },
+];
+
 export interface TunnelSurroundings {
   /** Other rules of the table already make the kernel track connections, so that tracking costs nothing more. */
   readonly isTracking: boolean;
@@ -43,9 +57,6 @@ export function tunnelRules(
 ): TableContents {
   const { peers, unverified = [] } = ends;
   const nodes = [...peers, ...unverified].sort();
-  const families = ([4, 6] as const)
-    .filter((family) => nodes.some((address) => addressFamily(address) === family))
-    .map(wordsOf);
   return {
     collections: families.flatMap(({ family }) => [
       waySet(family, ends),
@@ -53,15 +64,15 @@ export function tunnelRules(
     ]),
     counters: [foreignTunnelCounter, tunnelErrorCounter],
     chains: [
-      { name: check, rules: checkRules(ends, families) },
+      { name: check, rules: checkRules(ends) },
       { name: errors, rules: errorRules(ends) },
-      { name: sent, rules: sentRules(families, isTracking) },
-      arrivals(ends, families),
+      { name: sent, rules: sentRules(isTracking) },
+      arrivals(ends),
       led(ends, isTracking),
       ...(hasServices ? ledByServices(ends) : []),
-      passing(ends, families, isTracking),
+      passing(ends, isTracking),
       leaving(ends),
-      ledOut(ends, families, isTracking),
+      ledOut(ends, isTracking),
     ],
   };
 }
@@ -76,23 +87,10 @@ function waySet(family: 4 | 6, { own, peers }: TunnelEnds): Collection {
   return { kind: 'set', name: `tunnel_ways${family}`, type, elements };
 }
 
-interface FamilyWords {
-  readonly family: 4 | 6;
-  readonly ip: 'ip' | 'ip6';
-  /** Condition for a packet that is not a fragment. */
-  readonly isWhole: string;
-}
-
-function wordsOf(family: 4 | 6): FamilyWords {
-  return family === 4
-    ? { family, ip: 'ip', isWhole: 'ip frag-off & 0x3fff == 0x0' }
-    : { family, ip: 'ip6', isWhole: 'ip6 nexthdr udp' };
-}
-
 // 1. Another node's packet to this one. 2. A pod's packet to another node, where it would seem to come from this one.
 //   3. Any other packet for this node: also broadcast and multicast, which a device that listens on every address
 //   accepts as well. Forwarded packets are not judged.
-function checkRules({ uplinks }: TunnelEnds, families: readonly FamilyWords[]): readonly string[] {
+function checkRules({ uplinks }: TunnelEnds): readonly string[] {
   return [
     ...families.flatMap((each) =>
       notFromPods(uplinks).map((condition) => `${condition} ${fromPeer(each)} accept`),
@@ -124,7 +122,7 @@ function errorRules({ port }: TunnelEnds): readonly string[] {
 // whole packet from another node, the usual case, is looked up once. It is not tracked: every tunnelled connection has
 // its own UDP source port, so each would cost both nodes a tracked connection, half of the connection rate across
 // nodes. This applies only to the tunnel itself: an untracked packet is not translated either.
-function arrivals({ port, uplinks }: TunnelEnds, families: readonly FamilyWords[]): Chain {
+function arrivals({ port, uplinks }: TunnelEnds): Chain {
   const whole = families.flatMap((each) =>
     notFromPods(uplinks).map(
       (condition) =>
@@ -184,11 +182,7 @@ function ledByServices({ port }: TunnelEnds): readonly Chain[] {
 // Packets that this node forwards for others to another node's tunnels leave with this node's address if they are
 // masqueraded, and would be taken there for this node's own. `ct` makes the kernel track connections, so it is used
 // only if other rules use it.
-function passing(
-  { port }: TunnelEnds,
-  families: readonly FamilyWords[],
-  isTracking: boolean,
-): Chain {
+function passing({ port }: TunnelEnds, isTracking: boolean): Chain {
   const forwarded = families.flatMap(({ family, ip }) => {
     const toNode = `udp dport ${port} ${ip} daddr @tunnel_peers${family}`;
     return [
@@ -217,7 +211,7 @@ function leaving({ port }: TunnelEnds): Chain {
 // distinguish them, because the outer packet also keeps the inner packet's socket. Packets of the node's processes do
 // not have this priority, and neither do packets that IPVS redirects to another node, which pass this hook instead of
 // `forward`.
-function sentRules(families: readonly FamilyWords[], isTracking: boolean): readonly string[] {
+function sentRules(isTracking: boolean): readonly string[] {
   return [
     ...families.map(
       ({ family, ip }) => `meta priority != ${judged} ${ip} daddr @tunnel_peers${family} ${drop}`,
@@ -229,11 +223,7 @@ function sentRules(families: readonly FamilyWords[], isTracking: boolean): reado
 
 // Packets of the node's processes that a rule (a Service) redirects to another node's port, after the chain above. Where
 // nothing else is tracked, they are those without the priority, which the device's packets therefore keep until here.
-function ledOut(
-  { port }: TunnelEnds,
-  families: readonly FamilyWords[],
-  isTracking: boolean,
-): Chain {
+function ledOut({ port }: TunnelEnds, isTracking: boolean): Chain {
   const isLed = isTracking ? 'ct status dnat' : `meta priority != ${judged}`;
   return {
     name: 'tunnel_led_out',
