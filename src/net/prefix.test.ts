@@ -10,6 +10,7 @@ import {
   prefixContains,
   prefixesOverlap,
   prefixFamily,
+  prefixHalves,
   prefixLength,
   prefixOf,
 } from './prefix.ts';
@@ -120,4 +121,17 @@ test('addresses are counted from the network address to the end of the prefix', 
   ];
   for (const [prefix, offset, address] of cases)
     assert.equal(addressAt(parsePrefix(prefix), offset), address, `${prefix} + ${offset}`);
+});
+
+test('a prefix has two halves, a single address none', () => {
+  const cases: [string, string[]][] = [
+    ['198.51.100.0/24', ['198.51.100.0/25', '198.51.100.128/25']],
+    ['198.51.100.6/31', ['198.51.100.6/32', '198.51.100.7/32']],
+    ['0.0.0.0/0', ['0.0.0.0/1', '128.0.0.0/1']],
+    ['::/0', ['::/1', '8000::/1']],
+    ['2001:db8::/32', ['2001:db8::/33', '2001:db8:8000::/33']],
+    ['198.51.100.7/32', []],
+    ['2001:db8::1/128', []],
+  ];
+  for (const [text, halves] of cases) assert.deepEqual(prefixHalves(parsePrefix(text)), halves);
 });

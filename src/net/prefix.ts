@@ -75,6 +75,16 @@ export function prefixesOverlap(left: Prefix, right: Prefix): boolean {
   return prefixContains(left, prefixAddress(right)) || prefixContains(right, prefixAddress(left));
 }
 
+/** The two halves, the lower first; none if the prefix is a single address. */
+export function prefixHalves(prefix: Prefix): readonly Prefix[] {
+  const length = prefixLength(prefix) + 1;
+  const hostBits = familyBits(prefixFamily(prefix)) - length;
+  if (hostBits < 0) return [];
+  const upper = addressAt(prefix, 1n << BigInt(hostBits));
+  const starts = upper === undefined ? [] : [prefixAddress(prefix), upper];
+  return starts.map((address) => makePrefix(address, length));
+}
+
 /** The address `offset` places after the network address; undefined beyond the end of the prefix. */
 export function addressAt(prefix: Prefix, offset: bigint): Address | undefined {
   const hostBits = familyBits(prefixFamily(prefix)) - prefixLength(prefix);

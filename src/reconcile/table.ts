@@ -64,6 +64,9 @@ export interface TransactedTable<Entry> extends ListedTable<Entry> {
    * or changed, no other entry is reported as restored.
    */
   readonly whole: string;
-  /** Performs the change as one transaction; packets see the state before or the state after. Throws KernelError. */
-  transact(change: TableChange<Entry>): void;
+  /**
+   * Performs the change as one transaction; packets see the state before or the state after. Returns true if entries
+   * outside the change may differ from before, so that the table must be listed again. Throws KernelError.
+   */
+  transact(change: TableChange<Entry>): boolean;
 }

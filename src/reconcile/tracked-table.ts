@@ -229,7 +229,9 @@ class TableTracker<Desired, Entry, Item> implements TrackedTable<Desired> {
     const { set, remove } = this.#planned;
     const failed = failuresOf(new Map([...set, ...remove]), () => {
       const desired = this.#desired.entries;
-      table.transact({ set: [...set.values()], remove: [...remove.values()], desired });
+      const change = { set: [...set.values()], remove: [...remove.values()], desired };
+      // The next listing counts as the first one: this change is not another process's.
+      if (table.transact(change)) this.#isListed = false;
       return [];
     });
     this.#bookSets(set, failed);

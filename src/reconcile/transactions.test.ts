@@ -24,7 +24,7 @@ function setup() {
   const log: string[] = [];
   const kernel = new Map<string, FakeEntry>();
   const restored: Restored[] = [];
-  const state = { refuses: false, now: 0 };
+  const state = { refuses: false, changesOthers: false, now: 0 };
   const { key, equal } = fakeTable('rules');
   const rules: TransactedTable<FakeEntry> = {
     ...{ name: 'rules', whole: 'all', key, equal },
@@ -35,6 +35,7 @@ function setup() {
       if (state.refuses) throw new Error('transaction: EBUSY');
       for (const entry of remove) kernel.delete(entry.key);
       for (const entry of set) kernel.set(entry.key, entry);
+      return state.changesOthers;
     },
   };
   const none: Entries = new Map();
@@ -113,4 +114,22 @@ test('entries of a missing whole are not named, entries missing from an existing
   kernel.delete('b');
   await reconciler.settle(wanted, relist);
   assert.deepEqual(restored.slice(1), [{ table: 'rules', key: 'b', was: 'missing' }]);
+});
+
+test('a transaction that changes more than its entries is followed by a listing, and restores nothing', async () => {
+  const { reconciler, kernel, restored, state } = setup();
+  kernel.set('left', { key: 'left', value: 1 });
+  const keeping = { relist: false, prune: false };
+  state.changesOthers = true;
+  await reconciler.settle({ rules: fakeEntries({ all: 1, a: 1 }) }, keeping);
+  state.changesOthers = false;
+  kernel.delete('left');
+  kernel.set('part', { key: 'part', value: 1 });
+  const { writes } = await reconciler.settle(
+    { rules: fakeEntries({ all: 1, a: 1, left: 1 }) },
+    steady,
+  );
+  assert.deepEqual(writes, { set: 1, deleted: 1, restored: 0 });
+  assert.deepEqual(restored, []);
+  assert.deepEqual([...kernel.keys()].sort(), ['a', 'all', 'left']);
 });

@@ -278,3 +278,39 @@ rootTest('ranges are exchanged for others that overlap them in one transaction',
   }
   assert.equal(calls.filter((call) => call === 'replace').length, 1);
 });
+
+rootTest('the kernel accepts kept ranges beside desired ones that overlap them', (context) => {
+  const { namespace } = place(context);
+  using nft = Nftables.open(namespace);
+  const entriesWith = (...exempt: readonly string[]): ReadonlyMap<string, NftEntry> =>
+    nftEntriesFor({ masquerade: true, tunnelTo: 2, exempt });
+  const exempt = (name: string): readonly string[] =>
+    [...nftTable(nft).list(new Map()).values()].flatMap((entry) =>
+      entry.kind === 'element' && entry.of === name ? [entry.element] : [],
+    );
+  applyEntries(nftTable(nft), entriesWith('10.9.0.0/21', '10.7.0.0/25', '2001:db8::/32'));
+  const { runner, calls } = watched(nft);
+  const desired = new Map(
+    [...entriesWith('10.9.2.0/24', '10.7.0.0/24', '2001:db8:8000::/34')].filter(
+      ([key]) => !/^element tunnel_\w+ .*[:.]3\b/.test(key),
+    ),
+  );
+  const table = nftTable(runner);
+  const { set } = difference(desired.keys(), {
+    ...{ desired, present: table.list(desired), equal: table.equal },
+  });
+  const change = { set: [...set.values()], remove: [], desired };
+  assert.equal(table.transact(change), true, 'to be listed again');
+  assert.ok(calls.includes('replace'));
+  const kept4 = ['10.7.0.0/24', '10.9.0.0/23', '10.9.2.0/24', '10.9.3.0/24', '10.9.4.0/22'];
+  assert.deepEqual(exempt('exempt4'), kept4);
+  assert.deepEqual(exempt('exempt6'), [
+    '2001:db8::/33',
+    '2001:db8:8000::/34',
+    '2001:db8:c000::/34',
+  ]);
+  assert.deepEqual(exempt('tunnel_peers4'), ['198.51.100.2/32', '198.51.100.3/32']);
+  assert.equal(exempt('tunnel_ways6').length, 2);
+  applyEntries(table, desired);
+  assert.deepEqual(wrong(nftTable(nft), desired), []);
+});

@@ -16,6 +16,10 @@ export interface NftOptions {
   readonly masquerade?: boolean;
   /** Number of other nodes, each with a pod range of each family: .2, .3, ...; 0: native. */
   readonly tunnelTo?: number;
+  /** Those nodes are not known. */
+  readonly isAlone?: boolean;
+  /** Ranges that are not masqueraded, instead of those of all nodes. */
+  readonly exempt?: readonly string[];
   /** Some addresses of the node are those of Services. */
   readonly hasServices?: boolean;
   /** Numbers of pods with host ports: pod 5 is 192.0.2.5, and its port 80 is the node's 8005, for TCP. */
@@ -28,10 +32,11 @@ export function nftDesired(options: NftOptions): DesiredState {
     hasPods = true,
     masquerade = false,
     tunnelTo = 0,
+    isAlone = false,
     hasServices = false,
     mapped = [],
   } = options;
-  const others = Array.from({ length: tunnelTo }, (_, index) => index + 2);
+  const others = Array.from({ length: isAlone ? 0 : tunnelTo }, (_, index) => index + 2);
   const ranges = ['192.0.2.0/26', '2001:db8:1::/64'];
   const far = others.flatMap((node) => [`10.9.${node}.0/24`, `2001:db8:${node}::/64`]);
   return {
@@ -40,7 +45,7 @@ export function nftDesired(options: NftOptions): DesiredState {
     masquerade: masquerade
       ? {
           sources: ranges.map((text) => parsePrefix(text)),
-          exempt: [...ranges, ...far].map((text) => parsePrefix(text)),
+          exempt: (options.exempt ?? [...ranges, ...far]).map((text) => parsePrefix(text)),
           nodeSources: ['198.51.100.1', '2001:db8:ffff::1'].map((address) => ({
             ...{ address: parseAddress(address), interfaces: ['up0'] },
           })),

@@ -14,6 +14,8 @@ import { nftTable } from './table.ts';
 interface Process {
   readonly restored: Restored[];
   settle(options: NftOptions, relist?: boolean): Promise<SettleReport>;
+  /** While the cluster is not known completely. */
+  settleInDoubt(options: NftOptions): Promise<SettleReport>;
 }
 
 /** A new process: it knows nothing about the previous one. */
@@ -27,6 +29,8 @@ function start(nft: FakeNft): Process {
     restored,
     settle: (options, relist = false) =>
       reconciler.settle(nftDesired(options), { relist, prune: true }),
+    settleInDoubt: (options) =>
+      reconciler.settle(nftDesired(options), { relist: false, prune: false }),
   };
 }
 
@@ -254,4 +258,68 @@ test('with nothing to hold, the table is deleted', async () => {
   await settle(full);
   await settle({ hasPods: false });
   assert.equal(nft.table, undefined);
+});
+
+const elementsOf = (nft: FakeNft, name: string): readonly string[] =>
+  [...(nft.table?.collections.get(name)?.elements.keys() ?? [])].sort();
+
+test('elements of nodes that are not known yet stay, and no chain depends on them', async () => {
+  const nft = new FakeNft();
+  await start(nft).settle(full);
+  const { chains } = nft.table ?? {};
+  nft.calls.length = 0;
+  const { settle, settleInDoubt, restored } = start(nft);
+  await settleInDoubt({ ...full, isAlone: true });
+  assert.deepEqual(nft.calls, []);
+  assert.deepEqual(nft.table?.chains, chains);
+  await settle({ ...full, isAlone: true });
+  assert.deepEqual(contents(nft.table), await whole({ ...full, isAlone: true }));
+  assert.deepEqual(restored, []);
+});
+
+test('a replacement of the table keeps elements of nodes that are not known yet', async () => {
+  const nft = new FakeNft();
+  await start(nft).settle(full);
+  const ways = elementsOf(nft, 'tunnel_ways4');
+  nft.calls.length = 0;
+  nft.refuses = ([first]) => first !== 'replace' && nft.calls.length === 0;
+  const { settle, settleInDoubt, restored } = start(nft);
+  await settleInDoubt({ ...full, mapped: [5, 6, 7], isAlone: true });
+  assert.deepEqual(nft.calls[0], ['replace']);
+  for (const [name, all] of [
+    ['tunnel_ways4', ways],
+    ['tunnel_peers6', ['2001:db8:ffff::2/128', '2001:db8:ffff::3/128']],
+    ['exempt4', ['10.9.2.0/24', '10.9.3.0/24', '192.0.2.0/26']],
+  ] as const) {
+    assert.deepEqual(elementsOf(nft, name), all, name);
+  }
+  await settle({ ...full, mapped: [5, 6, 7], tunnelTo: 1 });
+  assert.deepEqual(contents(nft.table), await whole({ ...full, mapped: [5, 6, 7], tunnelTo: 1 }));
+  assert.deepEqual(restored, []);
+});
+
+test('of a kept range that overlaps a desired one, the rest stays', async () => {
+  const nft = new FakeNft();
+  const wide = { ...full, exempt: ['10.9.0.0/21', '10.8.0.0/24', '10.7.0.0/25'] } as const;
+  await start(nft).settle(wide);
+  const { settle, settleInDoubt, restored } = start(nft);
+  await settleInDoubt({ ...full, exempt: ['10.9.2.0/24', '10.7.0.0/24'] });
+  assert.deepEqual(elementsOf(nft, 'exempt4'), [
+    '10.7.0.0/24',
+    '10.8.0.0/24',
+    '10.9.0.0/23',
+    '10.9.2.0/24',
+    '10.9.3.0/24',
+    '10.9.4.0/22',
+  ]);
+  await settleInDoubt({ ...full, exempt: ['10.9.0.0/22', '10.7.0.0/24'] });
+  assert.deepEqual(elementsOf(nft, 'exempt4'), [
+    '10.7.0.0/24',
+    '10.8.0.0/24',
+    '10.9.0.0/22',
+    '10.9.4.0/22',
+  ]);
+  await settle(wide);
+  assert.deepEqual(contents(nft.table), await whole(wide));
+  assert.deepEqual(restored, []);
 });

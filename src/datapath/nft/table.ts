@@ -8,8 +8,9 @@ import type { Nftables } from '../../kernel/netfilter/nftables.ts';
 import { nftKey, nftTableName as tableName } from '../../model/ids.ts';
 import type { TableChange, TransactedTable } from '../../reconcile/table.ts';
 import { isSameNftEntry, type NftChain, type NftEntry, nftEntryKey } from './entries.ts';
+import { keptElements, leftEntries } from './kept.ts';
 import { type NftListing, readTable, writtenMark } from './listing.ts';
-import { changeCommands, tableBody } from './transaction.ts';
+import { changeCommands, type NftChange, tableBody } from './transaction.ts';
 
 /** The part of Nftables that a table needs. */
 export type NftRunner = Pick<
@@ -75,28 +76,38 @@ class TableWriter {
     return listed.entries;
   }
 
-  write({ set, remove, desired }: TableChange<NftEntry>): void {
+  /** See `TransactedTable.transact`. */
+  write({ set, remove, desired }: TableChange<NftEntry>): boolean {
     this.#listed = undefined;
     if (!desired.has(nftKey)) {
       this.#runner.deleteTable('inet', tableName);
       this.#present.clear();
       this.#marks = [];
       this.#rules = undefined;
-      return;
+      return false;
     }
     const change = { set, remove, desired, present: this.#present };
     const commands = this.#isAsLeft() ? changeCommands(change) : undefined;
-    if (commands === undefined || !this.#isApplied(commands)) {
-      this.#runner.replaceTable('inet', tableName, tableBody(desired.values()));
-      this.#present = new Map(desired);
-      this.#marks = [];
-    } else {
+    const isInPieces = commands !== undefined && this.#isApplied(commands);
+    const hasChangedOthers = !isInPieces && this.#replace(change);
+    if (isInPieces) {
       for (const entry of remove) this.#present.delete(nftEntryKey(entry));
       for (const entry of set) this.#present.set(nftEntryKey(entry), entry);
-      if ([...set, ...remove].every(({ kind }) => kind === 'element')) return;
+      if ([...set, ...remove].every(({ kind }) => kind === 'element')) return false;
     }
     this.#mark();
     this.#rules = this.#ruleBytes();
+    return hasChangedOthers;
+  }
+
+  // Returns whether there are other entries, which it may not keep as they are.
+  #replace(change: NftChange): boolean {
+    const hasOthers = leftEntries(change).length > 0;
+    const entries = [...change.desired.values(), ...keptElements(change)];
+    this.#runner.replaceTable('inet', tableName, tableBody(entries));
+    this.#present = new Map(entries.map((entry) => [nftEntryKey(entry), entry]));
+    this.#marks = [];
+    return hasOthers;
   }
 
   #judge(listing: NftListing): Listed {

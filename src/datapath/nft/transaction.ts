@@ -101,7 +101,10 @@ function elementCommands(
   });
 }
 
-function byCollection(elements: readonly NftElement[]): ReadonlyMap<string, readonly NftElement[]> {
+/** By the name of the set or map. */
+export function byCollection(
+  elements: readonly NftElement[],
+): ReadonlyMap<string, readonly NftElement[]> {
   const found = new Map<string, NftElement[]>();
   for (const each of elements) {
     const own = found.get(each.of);
@@ -169,7 +172,7 @@ function isChain(entry: NftEntry): entry is NftChain {
   return entry.kind === 'chain';
 }
 
-function isElement(entry: NftEntry): entry is NftElement {
+export function isElement(entry: NftEntry): entry is NftElement {
   return entry.kind === 'element';
 }
 
@@ -181,6 +184,6 @@ function isCounter(entry: NftEntry): entry is NftDefinition {
   return entry.kind === 'counter';
 }
 
-function isCollection(entry: NftEntry): entry is NftDefinition {
+export function isCollection(entry: NftEntry): entry is NftDefinition {
   return entry.kind === 'set' || entry.kind === 'map';
 }
