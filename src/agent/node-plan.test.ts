@@ -88,16 +88,46 @@ function fakeNetwork(mode: ModelConfig['mode'] = 'native', now?: () => number): 
 
 test('nothing is pruned before the cluster was read completely', async () => {
   const { network, settles } = fakeNetwork();
-  await network.settle(['endpoint']);
+  network.replaceSnapshot({ state, problems: [], complete: false });
+  await network.settle(['start']);
   network.replaceSnapshot({ state, problems: [], complete: true });
   await network.settle(['cluster']);
   assert.deepEqual(
     settles.map(({ options }) => options.prune),
     [false, true],
   );
+});
+
+const withoutOwn = { state: emptyClusterState, problems: [] };
+const folderDoubt = {
+  subject: 'demo',
+  text: 'demo: has no objects',
+  consequence: 'nothing is removed',
+};
+
+test('nothing is applied while the manifests lack the own Node and may be incomplete', async () => {
+  const { network, settles } = fakeNetwork();
+  assert.equal(waitingFor({ network }), 'the manifests are being read');
+  network.replaceSnapshot({ ...withoutOwn, problems: [folderDoubt], complete: false });
+  await network.settle(['start']);
+  await network.settle(['endpoint']);
+  assert.deepEqual(settles, []);
+  assert.equal(waitingFor({ network }), 'the cluster has not been read yet: demo: has no objects');
+  network.replaceSnapshot({ ...withoutOwn, complete: true });
+  await network.settle(['cluster']);
+  assert.equal(settles.length, 1, 'a Node that does not exist is not waited for');
+  assert.equal(waitingFor({ network }), undefined);
+});
+
+test('an own Node that is deleted later is followed, complete or not', async () => {
+  const { network, settles } = fakeNetwork();
+  network.replaceSnapshot({ state, problems: [], complete: false });
+  await network.settle(['start']);
+  network.replaceSnapshot({ ...withoutOwn, complete: false });
+  await network.settle(['cluster']);
   assert.deepEqual(
     settles.map(({ desired }) => desired.podRanges.length),
-    [0, 1],
+    [1, 0],
   );
 });
 

@@ -28,7 +28,7 @@ export interface NodePlanOptions {
   readonly uplinks: 'auto' | readonly string[];
   /**
    * Nothing is computed or written before the source has delivered its first full list: the state left by an earlier
-   * agent is better than the result of half a cluster.
+   * agent is better than the result of half a cluster. Otherwise the list needs to contain only this node's own Node.
    */
   readonly waitsForCluster?: boolean;
   listHost(): HostListing;
@@ -114,8 +114,14 @@ export class NodePlan {
     return this.#hostProblem ?? this.#modelProblem;
   }
 
+  // Without this node's own Node the rules for its pods and its tunnels would be removed, although nothing is pruned.
   get #isClusterUnknown(): boolean {
-    return this.#options.waitsForCluster === true && !this.#snapshot.complete;
+    const { waitsForCluster, model } = this.#options;
+    const { state, complete } = this.#snapshot;
+    if (complete) return false;
+    return (
+      waitsForCluster === true || (this.#good === undefined && !state.nodes.has(model.nodeName))
+    );
   }
 
   /** Takes effect with the next settle. */

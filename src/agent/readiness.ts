@@ -1,5 +1,5 @@
-// Why the agent is not ready, in one sentence. A directory of manifests is read within a moment. An API server may be
-// unavailable for long; until it has been read, nothing on this node changes.
+// Why the agent is not ready, in one sentence. A directory of manifests is usually read within a moment. An API server
+// may be unavailable for long. Until the cluster has been read, nothing on this node changes.
 
 import type { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import type { NodePlan } from './node-plan.ts';
@@ -11,11 +11,11 @@ export interface ReadinessSources {
 
 /** Undefined: the agent is ready. */
 export function waitingFor({ kubernetes, network }: ReadinessSources): string | undefined {
-  if (network.isWaiting && network.problem !== undefined) return network.problem;
-  if (kubernetes === undefined) return undefined;
   if (network.isWaiting) {
+    if (network.problem !== undefined) return network.problem;
     const [problem] = network.snapshot.problems;
     if (problem !== undefined) return `the cluster has not been read yet: ${problem.text}`;
+    if (kubernetes === undefined) return 'the manifests are being read';
     const missing = kubernetes.state.resources
       .filter(({ listedAt }) => listedAt === undefined)
       .map(({ resource, reading }) =>
@@ -23,7 +23,7 @@ export function waitingFor({ kubernetes, network }: ReadinessSources): string | 
       );
     return `the cluster is being read (${missing.join(', ') || 'connecting'})`;
   }
-  return noPodRanges(network.desired);
+  return kubernetes === undefined ? undefined : noPodRanges(network.desired);
 }
 
 /** Why no pod can get an address on this node; undefined if some can. */

@@ -8,6 +8,8 @@ import {
   type AgentPlace,
   agentPlace,
   eventuallyPasses,
+  get,
+  launchAgent,
   startAgent,
   status,
 } from '../support/agent-process.ts';
@@ -56,17 +58,74 @@ rootTest('suddenly empty manifests remove no route and are reported', async (con
   assert.equal(routesOf(place), routes);
 });
 
-rootTest('an agent that starts while its manifests are empty removes no route', async (context) => {
-  const place = agentPlace(context);
-  const file = path.join(place.folder, 'cluster', 'nodes.yaml');
-  const agent = await startAgent(context, place);
-  await eventuallyPasses(() => assert.match(routesOf(place), /^10\.201\.2\.0\/24 via /m));
-  const routes = routesOf(place);
-  await agent.end('SIGTERM');
-  fs.truncateSync(file);
-  await startAgent(context, place);
-  await keepsRoutes(place, routes);
-  const { problems, complete } = (await status(place)).cluster;
-  assert.equal(complete, false);
-  assert.match(problems[0]?.text ?? '', /cluster: has no objects$/);
-});
+/** The node's nftables table, without counts. */
+function rulesOf({ namespace }: AgentPlace): readonly string[] {
+  const text = runIn(namespace, 'nft', '--stateless', 'list', 'table', 'inet', 'heddle');
+  return text.split('\n');
+}
+
+for (const mode of ['native', 'vxlan']) {
+  rootTest(
+    `an agent that starts while its manifests are empty changes nothing, mode ${mode}`,
+    async (context) => {
+      const place = agentPlace(context, `mode: ${mode}\n`);
+      const file = path.join(place.folder, 'cluster', 'nodes.yaml');
+      const text = fs.readFileSync(file, 'utf8');
+      const agent = await startAgent(context, place);
+      await eventuallyPasses(() => assert.match(routesOf(place), /^10\.201\.2\.0\/24 /m));
+      const [routes, rules] = [routesOf(place), rulesOf(place)];
+      await agent.end('SIGTERM');
+      fs.truncateSync(file);
+      launchAgent(context, place);
+      await eventuallyPasses(async () => {
+        const { problems, complete } = (await status(place)).cluster;
+        assert.equal(complete, false);
+        assert.match(problems[0]?.text ?? '', /cluster: has no objects$/);
+      });
+      await keepsRoutes(place, routes);
+      assert.deepEqual(rulesOf(place), rules);
+      const { status: code, text: reason } = await get(place, '/readyz');
+      assert.equal(code, 503);
+      assert.match(reason, /the cluster has not been read yet: .*cluster: has no objects/);
+      fs.writeFileSync(file, text);
+      await eventuallyPasses(async () => assert.equal((await get(place, '/readyz')).status, 200));
+      assert.deepEqual([routesOf(place), rulesOf(place)], [routes, rules]);
+    },
+  );
+}
+
+rootTest(
+  'an agent that starts while the Node of another is unreadable keeps its tunnel until it is read',
+  async (context) => {
+    const place = agentPlace(context, 'mode: vxlan\n');
+    const folder = path.join(place.folder, 'cluster');
+    const nodes = fs.readFileSync(path.join(folder, 'nodes.yaml'), 'utf8').split('---\n');
+    const put = (index: number, text = nodes[index - 1] ?? ''): void => {
+      fs.writeFileSync(path.join(folder, `node-${index}.new`), text);
+      fs.renameSync(
+        path.join(folder, `node-${index}.new`),
+        path.join(folder, `node-${index}.yaml`),
+      );
+    };
+    put(1);
+    put(2);
+    fs.rmSync(path.join(folder, 'nodes.yaml'));
+    const agent = await startAgent(context, place);
+    await eventuallyPasses(() => assert.match(routesOf(place), /^10\.201\.2\.0\/24 /m));
+    const [routes, rules] = [routesOf(place), rulesOf(place)];
+    assert.ok(
+      rules.some((line) => line.includes('10.200.0.12 . 10.200.0.11')),
+      rules.join('\n'),
+    );
+    await agent.end('SIGTERM');
+    put(2, 'kind: [Node\n');
+    await startAgent(context, place);
+    assert.equal((await status(place)).cluster.complete, false);
+    await keepsRoutes(place, routes);
+    assert.deepEqual(rulesOf(place), rules);
+    put(2, nodes[1]?.replaceAll('10.200.0.12', '10.200.0.13'));
+    await eventuallyPasses(() => assert.doesNotMatch(rulesOf(place).join(), /10\.200\.0\.12/));
+    assert.match(rulesOf(place).join(), /10\.200\.0\.13 \. 10\.200\.0\.11/);
+    assert.deepEqual((await status(place)).cluster.problems, []);
+  },
+);
