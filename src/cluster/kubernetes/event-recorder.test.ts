@@ -68,7 +68,7 @@ test('repetitions are counted, rarely, on the existing Event', async () => {
   assert.equal(bodyOf(made.requests[1])['count'], 51);
 });
 
-test('of any number of different Events, twenty are sent immediately and then one every ten seconds', async () => {
+test('of any number of different Events, forty are sent immediately and then few', async () => {
   const made = fake();
   const flood = async (): Promise<void> => {
     for (let index = 0; index < 100; index++) {
@@ -78,10 +78,11 @@ test('of any number of different Events, twenty are sent immediately and then on
     }
   };
   await flood();
-  assert.equal(made.requests.length, 20);
+  // Of the namespaces' first ones, as many again.
+  assert.equal(made.requests.length, 40);
   made.nowMs += 30_000;
   await flood();
-  assert.equal(made.requests.length, 23);
+  assert.equal(made.requests.length, 46);
 });
 
 test('pods of one namespace, however many, silence neither the node nor other namespaces', async () => {
@@ -113,6 +114,23 @@ test('pods of one namespace, however many, silence neither the node nor other na
   assert.equal(written().filter((namespace) => namespace === 'default').length, 1);
 });
 
+test('pods of a few namespaces that use up all that is allowed do not silence others', async () => {
+  const made = fake();
+  const text = { reason: 'InvalidAnnotation', message: 'x' };
+  for (let count = 0; count < 360; count++) {
+    made.nowMs += 10_000;
+    for (let index = 0; index < 50; index++) {
+      const namespace = `tenant-${index % 5}`;
+      made.recorder.warn({ ...pod, namespace, uid: `u${count}-${index}` }, text);
+    }
+    await made.recorder.sent();
+  }
+  assert.equal(made.recorder.warn({ ...pod, namespace: 'tenant-0', uid: 'last' }, text), false);
+  assert.equal(made.recorder.warn(pod, text), true);
+  await made.recorder.sent();
+  assert.match(made.requests.at(-1)?.path ?? '', /namespaces.shop.events/);
+});
+
 test('an Event about the node overtakes those about pods', async () => {
   const made = fake();
   for (let index = 0; index < 5; index++) {
@@ -133,16 +151,16 @@ test('setting the wall clock neither raises nor lowers the limit', async (contex
     context.mock.method(Date, 'now', () => wall);
   };
   const text = { reason: 'AddressPoolExhausted', message: 'none is free' };
-  for (let count = 0; count < 30; count++) {
+  for (let count = 0; count < 60; count++) {
     set(count % 2 === 0 ? 1 : -2);
     made.recorder.warn({ ...pod, namespace: `shop-${count}` }, text);
     await made.recorder.sent();
   }
-  assert.equal(made.requests.length, 20);
+  assert.equal(made.requests.length, 40);
   made.nowMs += 300_001;
   made.recorder.warn({ ...pod, namespace: 'shop-0' }, text);
   await made.recorder.sent();
-  assert.equal(made.requests.length, 21);
+  assert.equal(made.requests.length, 41);
 });
 
 test('a refused Event is dropped, and an expired one is created again', async () => {
