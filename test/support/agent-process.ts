@@ -43,10 +43,23 @@ export interface AgentPlace {
   readonly before?: string;
 }
 
+/** By the folder of their place. */
+const agents = new Map<string, LaunchedAgent[]>();
+
+async function killed({ process: child, ended }: LaunchedAgent): Promise<void> {
+  child.kill('SIGKILL');
+  await ended;
+}
+
 /** A node with the uplink `eth0` and its configuration; no process runs yet. */
 export function agentPlace(context: TestContext, settings = ''): AgentPlace {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heddle-agent-'));
-  context.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  context.after(async () => {
+    // An agent writes new files as long as it runs.
+    await Promise.all(agents.get(folder)?.map(killed) ?? []);
+    agents.delete(folder);
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
   const namespace = uplinkNamespace(context);
 
   const place = {
@@ -144,7 +157,10 @@ export function launchAgent(
     text += String(chunk);
   });
   context.after(() => child.kill('SIGKILL'));
-  return { process: child, text: () => text, ended };
+  const launched: LaunchedAgent = { process: child, text: () => text, ended };
+  const own = agents.get(place.folder) ?? [];
+  agents.set(place.folder, [...own, launched]);
+  return launched;
 }
 
 /** Waits until the agent is ready. `environment`: additional variables. */
