@@ -9,10 +9,8 @@
 #pragma once
 
 #include "addresses.h"
+#include "ids.h"
 #include "packet.h"
-
-/* Value of skb->tc_index from deliver_queued() to to_pod. Nothing else on a node uses tc_index. */
-static const __u16 QUEUED = 0x6864;
 
 /*
  * Sends the packet out of the host side of the veth, where the queue that limits the pod is. to_pod
@@ -26,7 +24,7 @@ static __noinline enum verdict deliver_queued(struct __sk_buff *skb, struct pack
 
 	packet->receiver = 0;
 	packet->has_flow = false;
-	skb->tc_index = QUEUED;
+	skb->mark = QUEUED_MARK;
 	if (packet->is_ipv4) {
 		next_hop.nh_family = AF_INET;
 		next_hop.ipv4_nh = packet->destination.word[3];
@@ -38,12 +36,16 @@ static __noinline enum verdict deliver_queued(struct __sk_buff *skb, struct pack
 	return bpf_redirect_neigh(location->ifindex, &next_hop, sizeof(next_hop), 0);
 }
 
-/* True if the packet comes from deliver_queued(). Resets the value, so it is true only once. */
+/*
+ * True if the packet comes from deliver_queued(). Clears the mark, so it is true only once. The
+ * kernel clears marks between network namespaces, so a packet from a namespace has none; it keeps
+ * tc_index and the class that a filter there has set.
+ */
 static __always_inline bool was_queued(struct __sk_buff *skb)
 {
-	if (skb->tc_index != QUEUED)
+	if (skb->mark != QUEUED_MARK)
 		return false;
-	skb->tc_index = 0;
+	skb->mark = 0;
 	return true;
 }
 

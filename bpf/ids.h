@@ -15,6 +15,9 @@ enum {
 /* Value of skb->mark from the programs to the nftables chain `direct`, which clears it. */
 static const __u32 DIRECT_MARK = 0x68656464;
 
+/* Value of skb->mark from deliver_queued() to to_pod, which clears it. */
+static const __u32 QUEUED_MARK = 0x68656471;
+
 /*
  * Value of skb->priority from to_overlay to the nftables chain `tunnel_sent`, which clears it. The
  * outer packet has the priority of the inner one, which shows that it is the tunnel's own.

@@ -55,6 +55,12 @@ export const doomedGroup = 0x686478;
 export const directMark = 0x68656464;
 
 /**
+ * Mark of packets from the programs to `to_pod`, which clears it: they come through the queue of the pod's limit, and
+ * not through the stack. 'hedq' as ASCII.
+ */
+export const queuedMark = 0x68656471;
+
+/**
  * Priority of packets from `to_overlay` to the nftables chain `tunnel_sent`, which clears it. A process needs
  * CAP_NET_ADMIN or CAP_NET_RAW to set it.
  */

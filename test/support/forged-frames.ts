@@ -39,10 +39,17 @@ export interface LateChecksum {
   readonly offset: number;
 }
 
+/** What the sender's socket sets in the kernel's record of a packet. */
+export interface PacketFields {
+  readonly mark?: number;
+  readonly priority?: number;
+}
+
 export function sendFrames(
   { namespacePath, ifIndex }: FramePort,
   frames: readonly Uint8Array[],
   late?: LateChecksum,
+  { mark, priority }: PacketFields = {},
 ): void {
   const [packetFamily, raw] = [17, 3];
   using namespace = NetworkNamespace.open(namespacePath);
@@ -50,6 +57,14 @@ export function sendFrames(
   // SOL_PACKET, PACKET_VNET_HDR.
   const takesHeader = { level: 263, name: 15, value: new Uint8Array([1, 0, 0, 0]) };
   if (late !== undefined) setsockopt(fd, takesHeader);
+  // SOL_SOCKET: SO_MARK, SO_PRIORITY.
+  for (const [option, value] of [
+    [36, mark],
+    [12, priority],
+  ] as const) {
+    if (value === undefined) continue;
+    setsockopt(fd, { level: 1, name: option, value: new Uint8Array(Uint32Array.of(value).buffer) });
+  }
   const before = late === undefined ? [] : virtioHeader(late);
   const address = new DataView(new ArrayBuffer(20)); // struct sockaddr_ll
   address.setUint16(0, packetFamily, true);
