@@ -42,6 +42,7 @@ import {
   loadConfigured,
   modelConfig,
   openStore,
+  ownPorts,
 } from './configured.ts';
 import type { StaleConnections } from './connections/stale-connections.ts';
 import { DatapathApplier } from './datapath-applier.ts';
@@ -106,6 +107,7 @@ export function assembleAgent({ config, log, owned }: AssembleOptions): AgentPar
     wiring: owned.use(vethWiring(host)),
     node: podHost({ network, knownPods, kubernetes, reconciler, applier, host }),
     ipam: ipamSettings(config),
+    ownPorts: ownPorts(config),
     log,
   });
   return {

@@ -2,11 +2,16 @@
 
 import { join } from 'node:path';
 import type { Logger } from '../base/log.ts';
+import { splitListenAddress } from '../config/listen-address.ts';
 import type { AgentConfig } from '../config/schema.ts';
 import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/load/loader.ts';
 import type { ModelConfig } from '../model/desired.ts';
+import { parseAddress } from '../net/address.ts';
+import { parsePort } from '../net/port.ts';
+import { isAnyAddress, type MappedProtocol } from '../net/port-mapping.ts';
 import { AddressCooldown } from '../pods/addresses/cooldown.ts';
 import type { Pods } from '../pods/pods.ts';
+import type { OwnPort } from '../pods/port-conflict.ts';
 import { type KernelProbe, recoverRecord } from '../pods/records/recovery.ts';
 import { EndpointStore } from '../pods/records/store.ts';
 import type { IpamSettings } from '../pods/reservation.ts';
@@ -36,6 +41,29 @@ export function ipamSettings({ ipam, stateDir }: AgentConfig): IpamSettings {
   const { cooldownMs, reservedCidrs, excludedCidrs } = ipam;
   const cooldown = new AddressCooldown({ file: join(stateDir, 'released-addresses'), cooldownMs });
   return { reserved: reservedCidrs, excluded: excludedCidrs, cooldown };
+}
+
+/** Port 0 takes a free one, which pods' host ports may take first. */
+export function ownPorts({ health, metrics, mode, vxlan }: AgentConfig): readonly OwnPort[] {
+  const listening = [
+    ['health.address', health.address],
+    ['metrics.address', metrics.address],
+  ] as const;
+  return [
+    ...listening.flatMap(([key, text]) => {
+      const { host, port = 0 } = splitListenAddress(text) ?? {};
+      return host === undefined || port === 0 ? [] : [ownPort(key, 'tcp', port, host)];
+    }),
+    ...(mode === 'vxlan' ? [ownPort('vxlan.port', 'udp', vxlan.port, '::')] : []),
+  ];
+}
+
+function ownPort(key: string, protocol: MappedProtocol, port: number, host: string): OwnPort {
+  const number = parsePort(port);
+  const address = parseAddress(host);
+  // A wildcard of one family may be one of both.
+  const place = isAnyAddress(address) ? {} : { hostAddress: address };
+  return { key, mapping: { protocol, hostPort: number, containerPort: number, ...place } };
 }
 
 export function loadConfigured(config: AgentConfig): Datapath {

@@ -23,6 +23,7 @@ import type { PodHost } from './host.ts';
 import { Unclaimed } from './interface/unclaimed.ts';
 import type { PodWiring } from './interface/wiring.ts';
 import { PodLifecycle } from './lifecycle.ts';
+import type { OwnPort } from './port-conflict.ts';
 import { previousDifferences } from './previous-result.ts';
 import { podProblems } from './problems.ts';
 import { fateOf } from './record-fate.ts';
@@ -49,6 +50,8 @@ export interface PodsOptions {
   readonly log: Logger;
   /** Default: every address of the ranges is available immediately. */
   readonly ipam?: IpamSettings;
+  /** Ports of the node that no pod gets. */
+  readonly ownPorts?: readonly OwnPort[];
   readonly now?: () => Date;
   /** The kernel's state of endpoints; absent: only records are known. */
   readonly kernel?: KernelRecords | undefined;
@@ -82,13 +85,13 @@ export class Pods {
   readonly #unclaimed = new Unclaimed();
 
   constructor(options: PodsOptions) {
-    const { store, wiring, node, log, ipam, now = () => new Date() } = options;
+    const { store, wiring, node, log, ipam, ownPorts = [], now = () => new Date() } = options;
     this.#kernel = options.kernel ?? unknownKernel;
     this.#store = store;
     this.#wiring = wiring;
     this.#node = node;
     this.#log = log;
-    this.#reservations = new Reservations({ store, node, ipam, now });
+    this.#reservations = new Reservations({ store, node, ipam, ownPorts, now });
     this.#lifecycle = new PodLifecycle({
       ...{ states: this.#states, reservations: this.#reservations },
       ...{ store, wiring, node, ipam, log },

@@ -6,19 +6,32 @@ import { type Address, addressFamily } from '../net/address.ts';
 import { describeHostPort, type PortMapping, TakenPorts } from '../net/port-mapping.ts';
 import type { EndpointRecord } from './records/record.ts';
 
+/** A port on which the agent or the data path itself is reached. */
+export interface OwnPort {
+  /** Which packets reach it; `containerPort` means nothing. */
+  readonly mapping: PortMapping;
+  /** The configuration's key: `health.address`. */
+  readonly key: string;
+}
+
 export interface WantedPorts {
   readonly mappings: readonly PortMapping[];
   /** Addresses of the new pod. */
   readonly addresses: readonly Address[];
   /** All records with host ports, in any state. */
   readonly records: readonly EndpointRecord[];
+  /** A pod that got one would answer in the agent's place, or get other nodes' tunnels. */
+  readonly ownPorts: readonly OwnPort[];
 }
 
 /** Throws CniError: hostPortTaken naming the owner, or unsupportedField. */
-export function checkPortMappings({ mappings, addresses, records }: WantedPorts): void {
+export function checkPortMappings(ports: WantedPorts): void {
+  const { mappings, addresses, records, ownPorts } = ports;
   const families = new Set(addresses.map(addressFamily));
   if (mappings.length === 0) return;
   const taken = takenBy(records);
+  const own = new TakenPorts<OwnPort>();
+  for (const each of ownPorts) own.add(each.mapping, each);
   for (const wanted of mappings) {
     const { hostAddress } = wanted;
     if (hostAddress !== undefined && !families.has(addressFamily(hostAddress))) {
@@ -26,7 +39,9 @@ export function checkPortMappings({ mappings, addresses, records }: WantedPorts)
       throw new CniError(cniErrorCode.unsupportedField, text);
     }
     const holder = taken.ownerOf(wanted);
-    if (holder !== undefined) throw portTaken(wanted, holder);
+    if (holder !== undefined) throw portTaken(wanted, podOrContainer(holder), 'delete that pod');
+    const key = own.ownerOf(wanted)?.key;
+    if (key !== undefined) throw portTaken(wanted, `heddle itself (${key})`, `change ${key}`);
   }
 }
 
@@ -38,9 +53,9 @@ function takenBy(records: readonly EndpointRecord[]): TakenPorts<EndpointRecord>
   return taken;
 }
 
-function portTaken(wanted: PortMapping, holder: EndpointRecord): CniError {
-  const text = `host port ${describeHostPort(wanted)} is used by ${podOrContainer(holder)}`;
+function portTaken(wanted: PortMapping, holder: string, remedy: string): CniError {
+  const text = `host port ${describeHostPort(wanted)} is used by ${holder}`;
   return new CniError(cniErrorCode.hostPortTaken, text, {
-    details: 'delete that pod, or choose another host port or another hostIP',
+    details: `${remedy}, or choose another host port or another hostIP`,
   });
 }

@@ -18,7 +18,7 @@ import {
 } from './addresses/allocate.ts';
 import type { AddressCooldown } from './addresses/cooldown.ts';
 import { gatewayMac } from './interface/gateway.ts';
-import { checkPortMappings } from './port-conflict.ts';
+import { checkPortMappings, type OwnPort } from './port-conflict.ts';
 import { type EndpointReservation, hostIfNameOf } from './records/record.ts';
 import type { EndpointStore } from './records/store.ts';
 
@@ -37,6 +37,7 @@ export interface ReservationOptions {
     podMtuBytes(): number | undefined;
   };
   readonly ipam: IpamSettings | undefined;
+  readonly ownPorts: readonly OwnPort[];
   readonly now: () => Date;
 }
 
@@ -67,8 +68,9 @@ export class Reservations {
     const { addresses, rotation } = this.#allocate(request.fixed?.addresses);
     const { containerId, ifName, namespacePath, pod, network, portMappings = [] } = request;
     if (portMappings.length > 0) {
-      const records = this.#options.store.list();
-      checkPortMappings({ mappings: portMappings, addresses, records });
+      const { store, ownPorts } = this.#options;
+      const records = store.list();
+      checkPortMappings({ mappings: portMappings, addresses, records, ownPorts });
     }
     this.#rotation = rotation;
     // The runtime's values take precedence over the cluster's, because they are newer.
