@@ -62,7 +62,7 @@ export function nftDesired(options: NftOptions): DesiredState {
             ),
             uplinks: ['up0'],
           },
-    overlay: tunnelTo === 0 ? undefined : { name: 'heddle_vxlan' },
+    overlay: tunnelTo === 0 ? undefined : { name: 'heddle_vxlan', port: 4789 },
     hostPortAddresses: hasServices
       ? ['198.51.100.1/32', '127.0.0.0/8', '2001:db8:ffff::1/128'].map((text) => parsePrefix(text))
       : undefined,

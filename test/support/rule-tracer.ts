@@ -16,7 +16,7 @@ export interface Trace {
   readonly rules: readonly string[];
   /** Names of counters that counted it. */
   readonly counters: readonly string[];
-  /** Translation that began here: `dnat 192.0.2.2:80`, `snat 198.51.100.1`, `masquerade`. */
+  /** Translation that began here: `dnat 192.0.2.2:80`, `snat 198.51.100.1`, `masquerade :4790-65535`. */
   readonly nat?: string;
   /** As it goes on. */
   readonly packet: TracedPacket;
@@ -128,6 +128,9 @@ function perform(walk: Walk, { name, words }: Statement): Verdict | 'break' {
       return 'continue';
     case 'masquerade':
       walk.nat = 'masquerade';
+      return 'accept';
+    case 'masquerade to':
+      walk.nat = `masquerade ${last}`;
       return 'accept';
     case 'snat':
       walk.nat = `snat ${last}`;

@@ -41,6 +41,7 @@ const statements: readonly (readonly [words: string, length: number])[] = [
   ['meta mark set', 4],
   ['meta priority set', 4],
   ['jump', 2],
+  ['masquerade to', 3],
   ['masquerade', 1],
   ['fully-random', 1],
   ['snat', 4],

@@ -5,15 +5,21 @@
 import { directMark } from '../../model/ids.ts';
 import { priorities, type TableContents } from './rule-text.ts';
 
-/** After fragments are reassembled, and before foreign rules could see the mark. */
-export const directRules: TableContents = {
-  collections: [],
-  counters: [],
-  chains: [
-    {
-      name: 'direct',
-      at: { type: 'filter', hook: 'prerouting', priority: priorities.afterDefragmentation },
-      rules: [`meta mark 0x${directMark.toString(16)} meta mark set 0x0 notrack`],
-    },
-  ],
-};
+/**
+ * After fragments are reassembled, and before foreign rules could see the mark. `more`: chains whose packets are judged
+ * at this place, too; each further base chain would cost every packet.
+ */
+export function directRules(more: readonly string[]): TableContents {
+  const clear = `meta mark 0x${directMark.toString(16)} meta mark set 0x0 notrack`;
+  return {
+    collections: [],
+    counters: [],
+    chains: [
+      {
+        name: 'direct',
+        at: { type: 'filter', hook: 'prerouting', priority: priorities.afterDefragmentation },
+        rules: [clear, ...more.map((name) => `jump ${name}`)],
+      },
+    ],
+  };
+}

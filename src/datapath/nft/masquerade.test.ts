@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { nftEntriesFor } from '../../../test/support/nft-states.ts';
 import { trace } from '../../../test/support/rule-tracer.ts';
 import { documentationNode, type TracedPacket } from '../../../test/support/traced-packet.ts';
+import { parsePrefix } from '../../net/prefix.ts';
+import { masqueradeRules } from './masquerade.ts';
 
 const table = {
   entries: nftEntriesFor({ masquerade: true, tunnelTo: 1 }),
@@ -45,16 +47,32 @@ const rule =
   (chain: string, ofFour: number, ofSix: number) =>
   ({ version }: Family) => [`${chain} ${version === 4 ? ofFour : ofSix}`];
 
+/** All but the tunnel's, which UDP may not get. */
+const ports = ':4790-65535';
+
 const cases: readonly Case[] = [
   [
     'to the world by the uplink: the InternalIP',
     () => ({}),
-    (family) => ({ nat: `snat ${family.node}`, rules: rule('postrouting', 1, 3)(family) }),
+    (family) => ({
+      nat: family.version === 4 ? `snat ${family.node}${ports}` : `snat [${family.node}]${ports}`,
+      rules: rule('postrouting', 1, 5)(family),
+    }),
   ],
   [
     'to the world by a VPN: the address there',
     () => ({ oif: 'wg0' }),
-    (family) => ({ nat: 'masquerade', rules: rule('postrouting', 2, 4)(family) }),
+    (family) => ({ nat: `masquerade ${ports}`, rules: rule('postrouting', 3, 7)(family) }),
+  ],
+  [
+    'of TCP, to the world by the uplink',
+    () => ({ protocol: 'tcp' }),
+    (family) => ({ nat: `snat ${family.node}`, rules: rule('postrouting', 2, 6)(family) }),
+  ],
+  [
+    'of TCP, to the world by a VPN',
+    () => ({ protocol: 'tcp', oif: 'wg0' }),
+    (family) => ({ nat: 'masquerade', rules: rule('postrouting', 4, 8)(family) }),
   ],
   [
     'to a pod of another node: as it is',
@@ -71,7 +89,7 @@ const cases: readonly Case[] = [
   [
     'of the node, into the tunnel: the address there',
     ({ node, farPod }) => ({ source: node, destination: farPod, oif: 'heddle_vxlan' }),
-    (family) => ({ nat: 'masquerade', rules: rule('postrouting', 5, 6)(family) }),
+    (family) => ({ nat: `masquerade ${ports}`, rules: rule('postrouting', 9, 11)(family) }),
   ],
   [
     'of a pod, into the tunnel: as it is',
@@ -117,3 +135,29 @@ for (const family of families) {
     });
   }
 }
+
+for (const [port, range] of [
+  [53, '1024-65535'],
+  [1024, '1025-65535'],
+  [8472, '8473-65535'],
+  [50_000, '1024-49999'],
+  [65_535, '1024-65534'],
+] as const) {
+  test(`UDP never gets the tunnel's port ${port} as its source port`, () => {
+    const { chains } = masqueradeRules(
+      { sources: [parsePrefix('192.0.2.0/26')], exempt: [], nodeSources: [] },
+      { name: 'heddle_vxlan', port },
+    );
+    const rules = chains.flatMap((chain) => chain.rules).filter((text) => text.includes('to :'));
+    assert.equal(rules.length, 2);
+    for (const text of rules)
+      assert.match(text, new RegExp(`udp masquerade to :${range} fully-random$`));
+  });
+}
+
+test('in mode native every port may be the source port', () => {
+  const native = nftEntriesFor({ masquerade: true });
+  const packet = { source: '192.0.2.5', destination: '203.0.113.9', protocol: 'udp' } as const;
+  const traced = trace({ ...table, entries: native }, 'postrouting', { ...packet, oif: 'wg0' });
+  assert.equal(traced.nat, 'masquerade');
+});

@@ -10,18 +10,23 @@ import { addressSet, priorities, type TableContents } from './rule-text.ts';
 /** The counter of packets that had to be translated and could not be. */
 export const untranslatedCounter = 'untranslated';
 
-/**
- * None if there are no pods whose packets need translation. `tunnel`: the name of the VXLAN device, in mode `vxlan`.
- */
-export function masqueradeRules(masquerade: Masquerade, tunnel?: string): TableContents {
+/** In mode `vxlan`. */
+export interface TunnelDevice {
+  readonly name: string;
+  /** UDP port of the tunnels, which no connection may get as its source port: answers would be taken for tunnels'. */
+  readonly port: number;
+}
+
+/** None if there are no pods whose packets need translation. `tunnel`: the VXLAN device. */
+export function masqueradeRules(masquerade: Masquerade, tunnel?: TunnelDevice): TableContents {
   const { sources, exempt } = masquerade;
   const families = ([4, 6] as const).filter((family) =>
     sources.some((prefix) => prefixFamily(prefix) === family),
   );
   const at = { hook: 'postrouting', priority: priorities.afterSrcnat } as const;
   const rules = [
-    ...families.flatMap((family) => rulesOf(masquerade, family)),
-    ...(tunnel === undefined ? [] : families.map((family) => intoTunnel(tunnel, family))),
+    ...families.flatMap((family) => rulesOf(masquerade, family, tunnel)),
+    ...(tunnel === undefined ? [] : families.flatMap((family) => intoTunnel(tunnel, family))),
   ];
   const kept = families.map((family) => `${leaving(family)} ${untracked}`);
   return {
@@ -51,23 +56,58 @@ function leaving(family: AddressFamily): string {
 // If the node's InternalIP is reachable there, it is the source: `masquerade` uses the first address of the interface,
 // which may be another one. Random ports: connections of two pods to one place must not get the same port at the same
 // time.
-function rulesOf({ nodeSources }: Masquerade, family: AddressFamily): readonly string[] {
+function rulesOf(
+  { nodeSources }: Masquerade,
+  family: AddressFamily,
+  tunnel: TunnelDevice | undefined,
+): readonly string[] {
   const ip = family === 4 ? 'ip' : 'ip6';
   const own = nodeSources.filter(({ address }) => addressFamily(address) === family);
   return [
-    ...own.map(({ address, interfaces }) => {
+    ...own.flatMap(({ address, interfaces }) => {
       const names = interfaces.map((name) => JSON.stringify(name)).join(', ');
-      return `${leaving(family)} oifname { ${names} } snat ${ip} to ${address} fully-random`;
+      const to = family === 4 ? address : `[${address}]`;
+      const leaves = `${leaving(family)} oifname { ${names} }`;
+      return [
+        ...withoutPort(
+          tunnel,
+          (ports) => `${leaves} meta l4proto udp snat ${ip} to ${to}:${ports}`,
+        ),
+        `${leaves} snat ${ip} to ${address} fully-random`,
+      ];
     }),
-    `${leaving(family)} masquerade fully-random`,
+    ...masqueradeOf(leaving(family), tunnel),
   ];
 }
+
+function masqueradeOf(leaves: string, tunnel: TunnelDevice | undefined): readonly string[] {
+  return [
+    ...withoutPort(tunnel, (ports) => `${leaves} meta l4proto udp masquerade to :${ports}`),
+    `${leaves} masquerade fully-random`,
+  ];
+}
+
+// A translation has one range of ports: the larger part of the unprivileged ones.
+function withoutPort(
+  tunnel: TunnelDevice | undefined,
+  rule: (ports: string) => string,
+): readonly string[] {
+  if (tunnel === undefined) return [];
+  const { port } = tunnel;
+  const isLow = port < (firstPort + lastPort) / 2;
+  const ports = isLow ? `${Math.max(firstPort, port + 1)}-${lastPort}` : `${firstPort}-${port - 1}`;
+  return [`${rule(ports)} fully-random`];
+}
+
+const [firstPort, lastPort] = [1024, 65_535];
 
 // The stack sends the node's own packets by the device, and those that it routes for others. The other node accepts
 // only this node's pod ranges and InternalIPs, and the latter only without a strict reverse-path filter, because its
 // route to an InternalIP is the uplink. The device's address is the node's own in its pod range.
-function intoTunnel(device: string, family: AddressFamily): string {
+function intoTunnel(tunnel: TunnelDevice, family: AddressFamily): readonly string[] {
   const ip = family === 4 ? 'ip' : 'ip6';
-  const leaves = `oifname ${JSON.stringify(device)} ${ip} saddr != @sources${family}`;
-  return `${leaves} masquerade fully-random`;
+  return masqueradeOf(
+    `oifname ${JSON.stringify(tunnel.name)} ${ip} saddr != @sources${family}`,
+    tunnel,
+  );
 }

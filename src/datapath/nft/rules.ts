@@ -17,7 +17,7 @@ import { contentEntries, keyed, type NftEntry, tableEntry } from './entries.ts';
 import { hostPortRules, hostPortsOf } from './host-ports.ts';
 import { localSourceRules } from './local-sources.ts';
 import { masqueradeRules } from './masquerade.ts';
-import { tunnelRules } from './tunnel.ts';
+import { arrivedWhole, tunnelRules } from './tunnel.ts';
 
 type Group = EntryGroup<NftEntry>;
 
@@ -34,10 +34,10 @@ export function nftContents(): StateContents<NftEntry> {
       const { podRanges, podSources } = desired;
       const mapped = families(endpoints).values();
       const parts = [
-        podRanges.length === 0 ? nothing : directPart,
+        directPart(podRanges.length > 0, tunnelEnds !== undefined),
         localSources(podSources),
         tunnel(tunnelEnds, masquerade !== undefined, hostPortAddresses !== undefined),
-        masquerading(masquerade, overlay?.name),
+        masquerading(masquerade, overlay?.name, overlay?.port),
         hostPorts(hasFamily(mapped, 4), hasFamily(mapped, 6), hostPortAddresses),
       ].filter((part) => part.length > 0);
       return parts.length === 0 ? [] : [tablePart, ...parts];
@@ -68,7 +68,13 @@ const ranks = {
   hostPorts: 300,
 } as const;
 
-const directPart = keyed(contentEntries(directRules, ranks.direct));
+function directPart(hasPods: boolean, hasTunnel: boolean): Group {
+  if (hasTunnel) return directWithTunnel;
+  return hasPods ? directAlone : nothing;
+}
+
+const directAlone = keyed(contentEntries(directRules([]), ranks.direct));
+const directWithTunnel = keyed(contentEntries(directRules([arrivedWhole]), ranks.direct));
 
 function localSourcePart(podSources: readonly Prefix[]): Group {
   const contents = localSourceRules(podSources);
@@ -85,8 +91,9 @@ function tunnelPart(
   return keyed(contentEntries(tunnelRules(ends, { isTracking, hasServices }), ranks.tunnel));
 }
 
-function masqueradePart(masquerade: Masquerade | undefined, tunnel?: string): Group {
+function masqueradePart(masquerade: Masquerade | undefined, name?: string, port?: number): Group {
   if (masquerade === undefined) return nothing;
+  const tunnel = name === undefined || port === undefined ? undefined : { name, port };
   return keyed(contentEntries(masqueradeRules(masquerade, tunnel), ranks.masquerade));
 }
 

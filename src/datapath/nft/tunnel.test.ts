@@ -63,66 +63,76 @@ const cases: readonly Case[] = [
   {
     what: 'another node: looked up once and not tracked',
     packet: () => ({}),
-    rules: (six) => [six('tunnel_arrives', 2)],
+    rules: (six) => ['direct 2', six('tunnel_arrives_whole', 2)],
     isUntracked: true,
   },
   {
-    what: 'another node, the first fragment: looked up before it is put together',
+    what: 'another node, the first fragment: looked up before it is put together, and then as a whole',
     packet: () => ({ fragment: 'first' }),
-    rules: (six) => ['tunnel_arrives 3', six('tunnel_check', 2)],
+    rules: (six) => [
+      ...[six('tunnel_arrives', 2), six('tunnel_check', 2)],
+      ...['direct 2', six('tunnel_arrives_whole', 2)],
+    ],
+    isUntracked: true,
+  },
+  {
+    what: 'a host outside, the first fragment',
+    packet: ({ outsider }) => ({ source: outsider, fragment: 'first' }),
+    rules: (six) => [six('tunnel_arrives', 2), 'tunnel_check 5'],
+    ...refused,
   },
   {
     what: 'another node, a later fragment: has no port',
     packet: () => ({ fragment: 'later' }),
-    rules: () => [],
+    rules: () => ['direct 2'],
   },
-  { what: 'another port', packet: () => ({ destinationPort: 53 }), rules: () => [] },
-  { what: 'another protocol', packet: () => ({ protocol: 'tcp' }), rules: () => [] },
+  { what: 'another port', packet: () => ({ destinationPort: 53 }), rules: () => ['direct 2'] },
+  { what: 'another protocol', packet: () => ({ protocol: 'tcp' }), rules: () => ['direct 2'] },
   {
     what: 'another node, to an address that is no InternalIP',
     packet: ({ router }) => ({ destination: router }),
-    rules: () => ['tunnel_arrives 3', 'tunnel_check 5'],
+    rules: () => ['direct 2', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
     ...refused,
   },
   {
     what: 'another node, to all',
     packet: ({ all }) => ({ destination: all }),
-    rules: () => ['tunnel_arrives 3', 'tunnel_check 5'],
+    rules: () => ['direct 2', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
     ...refused,
   },
   {
     what: 'a host outside',
     packet: ({ outsider }) => ({ source: outsider }),
-    rules: () => ['tunnel_arrives 3', 'tunnel_check 5'],
+    rules: () => ['direct 2', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
     ...refused,
   },
   {
     what: 'a host outside, to yet another: only forwarded',
     packet: ({ outsider }) => ({ source: outsider, destination: outsider }),
-    rules: () => ['tunnel_arrives 3'],
+    rules: () => ['direct 2', 'tunnel_arrives_whole 3'],
   },
   {
     what: 'a pod to this node',
     packet: ({ pod }) => ({ ...ofPod, source: pod }),
-    rules: () => ['tunnel_arrives 3', 'tunnel_check 5'],
+    rules: () => ['direct 2', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
     ...refused,
   },
   {
     what: "a pod to this node, with another node's address",
     packet: () => ofPod,
-    rules: () => ['tunnel_arrives 3', 'tunnel_check 5'],
+    rules: () => ['direct 2', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
     ...refused,
   },
   {
     what: 'a pod to another node',
     packet: ({ pod, peer }) => ({ ...ofPod, source: pod, destination: peer }),
-    rules: (six) => ['tunnel_arrives 3', six('tunnel_check', 4)],
+    rules: (six) => ['direct 2', 'tunnel_arrives_whole 3', six('tunnel_check', 4)],
     ...refused,
   },
   {
     what: 'a pod to a host outside',
     packet: ({ pod, outsider }) => ({ ...ofPod, source: pod, destination: outsider }),
-    rules: () => ['tunnel_arrives 3'],
+    rules: () => ['direct 2', 'tunnel_arrives_whole 3'],
   },
   {
     what: 'for a process of the node, from another node',
@@ -310,8 +320,9 @@ for (const [what, transport, rule, more] of errors) {
     const ends = { source: '203.0.113.9', destination: '198.51.100.1', protocol: 'icmp' } as const;
     const traced = trace(plain, 'prerouting', { ...ends, icmp, transport, iif: 'up0', ...more });
     const inner = rule === '' ? [] : [`tunnel_errors ${rule}`];
-    assert.deepEqual(traced.rules, ['tunnel_arrives 4', ...inner]);
     const isDropped = ['2', '4', '5', '6', '7'].includes(rule);
+    const later = isDropped ? [] : ['direct 2'];
+    assert.deepEqual(traced.rules, ['tunnel_arrives 3', ...inner, ...later]);
     assert.deepEqual(
       [traced.verdict, traced.counters],
       isDropped ? ['drop', ['tunnel_error']] : ['accept', []],
@@ -324,6 +335,6 @@ test('another ICMP error is none of the tunnel', () => {
   const ends = { source: '203.0.113.9', destination: '198.51.100.1', protocol: 'icmp' } as const;
   assert.deepEqual(
     trace(plain, 'prerouting', { ...ends, icmp, transport: about(17, toTunnel) }).rules,
-    [],
+    ['direct 2'],
   );
 });

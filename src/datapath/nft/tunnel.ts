@@ -23,6 +23,8 @@ export const tunnelErrorCounter = 'tunnel_error';
 const check = 'tunnel_check';
 const errors = 'tunnel_errors';
 const sent = 'tunnel_sent';
+/** The chain of packets that are not, or no longer, in fragments. */
+export const arrivedWhole = 'tunnel_arrives_whole';
 // In tc's notation.
 const judged = [tunnelPriority >>> 16, tunnelPriority & 0xffff]
   .map((half) => half.toString(16))
@@ -33,15 +35,15 @@ const drop = `counter name "${foreignTunnelCounter}" drop`;
 interface FamilyWords {
   readonly family: 4 | 6;
   readonly ip: 'ip' | 'ip6';
-  /** Condition for a packet that is not a fragment. */
-  readonly isWhole: string;
+  /** Condition that every fragment meets, and hardly any other packet. */
+  readonly isPiece: string;
 }
 
 // Whichever other nodes have: only elements depend on other nodes. A chain that was written while some are unknown
 // would end the tunnels of those whose elements are kept.
 const families: readonly FamilyWords[] = [
-  { family: 4, ip: 'ip', isWhole: 'ip frag-off & 0x3fff == 0x0' },
-  { family: 6, ip: 'ip6', isWhole: 'ip6 nexthdr udp' },
+  { family: 4, ip: 'ip', isPiece: 'ip frag-off & 0x3fff != 0x0' },
+  { family: 6, ip: 'ip6', isPiece: 'ip6 nexthdr != udp' },
 ];
 
 export interface TunnelSurroundings {
@@ -67,6 +69,7 @@ export function tunnelRules(
       { name: check, rules: checkRules(ends) },
       { name: errors, rules: errorRules(ends) },
       { name: sent, rules: sentRules(isTracking) },
+      { name: arrivedWhole, rules: wholeRules(ends) },
       arrivals(ends),
       led(ends, isTracking),
       ...(hasServices ? ledByServices(ends) : []),
@@ -118,26 +121,31 @@ function errorRules({ port }: TunnelEnds): readonly string[] {
   ];
 }
 
-// Before fragments are reassembled: without the first one, which has the port, the others never become a packet. A
-// whole packet from another node, the usual case, is looked up once. It is not tracked: every tunnelled connection has
-// its own UDP source port, so each would cost both nodes a tracked connection, half of the connection rate across
-// nodes. This applies only to the tunnel itself: an untracked packet is not translated either.
-function arrivals({ port, uplinks }: TunnelEnds): Chain {
-  const whole = families.flatMap((each) =>
-    notFromPods(uplinks).map(
-      (condition) =>
-        `udp dport ${port} ${each.isWhole} ${condition} ${fromPeer(each)} notrack accept`,
-    ),
-  );
+// Before fragments are reassembled: without the first one, which has the port, the others never become a packet.
+function arrivals({ port }: TunnelEnds): Chain {
   return {
     name: 'tunnel_arrives',
     at: { type: 'filter', hook: 'prerouting', priority: priorities.beforeDefragmentation },
     rules: [
-      ...whole,
-      `udp dport ${port} jump ${check}`,
+      ...families.map(({ isPiece }) => `udp dport ${port} ${isPiece} jump ${check}`),
       `icmp type destination-unreachable icmp code frag-needed jump ${errors}`,
     ],
   };
+}
+
+// After fragments are reassembled, since the node's rules translate the whole packet. A packet from another node is
+// looked up once. It is not tracked: every tunnelled connection has its own UDP source port, so each would cost both
+// nodes a tracked connection, half of the connection rate across nodes. This applies only to the tunnel itself: an
+// untracked packet is not translated either.
+function wholeRules({ port, uplinks }: TunnelEnds): readonly string[] {
+  return [
+    ...families.flatMap((each) =>
+      notFromPods(uplinks).map(
+        (condition) => `udp dport ${port} ${condition} ${fromPeer(each)} notrack accept`,
+      ),
+    ),
+    `udp dport ${port} jump ${check}`,
+  ];
 }
 
 // Packets that a rule of the node has redirected to the port on their way here. Such redirects track connections, so a
