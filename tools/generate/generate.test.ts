@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -41,6 +42,7 @@ test('generated files are up to date until the file or the object changes', (con
   assert.deepEqual(generate(root, '--check'), { code: 0, said: '' });
 
   for (const file of [output, 'bpf/ids.h', 'shim/ids.h', 'bench/programs/ids.h']) {
+    const generated = readFileSync(join(root, file));
     appendFileSync(join(root, file), '// edited by hand\n');
     const stale = generate(root, '--check');
     assert.equal(stale.code, 1);
@@ -48,7 +50,7 @@ test('generated files are up to date until the file or the object changes', (con
     assert.equal(lines.length, 1, stale.said);
     assert.ok(lines[0]?.startsWith(`${file} is stale: `), stale.said);
     assert.match(stale.said, /run `npm run generate` and commit it$/);
-    generate(root);
+    writeFileSync(join(root, file), generated);
   }
 });
 
