@@ -31,7 +31,12 @@ export class SimulatedNodes {
   constructor(context: TestContext) {
     this.#context = context;
     context.mock.timers.enable({ apis: ['setTimeout'] });
-    context.mock.method(performance, 'now', () => this.#now + this.seconds * 1_000);
+    // Not a mock: it would keep a stack trace of each call, a tenth of the time of these tests.
+    const { now } = performance;
+    performance.now = () => this.#now + this.seconds * 1_000;
+    context.after(() => {
+      performance.now = now;
+    });
     this.#reflector = new Reflector({
       ...{ resource: 'nodes', kind: 'Node', path: '/api/v1/nodes', selectors: {} },
       client: this.#client(),
