@@ -45,9 +45,11 @@ export function testLayers(parallel: number): readonly Layer[] {
       filesPerProcess: 40,
       // They change V8's switches, or start so many processes that others would have to wait.
       alone: ['cli/main.', 'base/memory/nursery.', 'cli/cluster-dump.'],
-      first: ['cli/main.', 'cluster/manifest-source.', 'tools/package.', 'kubernetes/reflector.'],
+      first: ['cli/main.', 'cluster/manifest-source.', 'kubernetes/reflector.'],
     },
     { name: 'golden', folders: ['test/scenarios'], timeoutMs: 30_000, parallelFiles: parallel },
+    // Starts npm, whose CPU time is that of hundreds of unit tests.
+    { name: 'package', folders: ['test/package'], timeoutMs: 60_000, parallelFiles: 1 },
     { name: 'kernel', folders: ['test/kernel'], timeoutMs: 300_000, parallelFiles: 1 },
     { name: 'lab', folders: ['test/lab'], timeoutMs: 300_000, parallelFiles: 1 },
     { name: 'runtime', folders: ['test/runtime'], timeoutMs: 300_000, parallelFiles: 1 },

@@ -13,10 +13,10 @@ const names = (words: readonly string[]): string[] =>
   select(words, layers).layers.map((layer) => layer.name);
 
 test('words select layers in their order, and all layers if they name none', () => {
-  assert.deepEqual(names([]), ['unit', 'golden', 'kernel', 'lab', 'runtime']);
+  assert.deepEqual(names([]), ['unit', 'golden', 'package', 'kernel', 'lab', 'runtime']);
   assert.deepEqual(names(['lab', 'unit']), ['unit', 'lab']);
   assert.deepEqual(names(['kube']), ['kube'], 'which has a command of its own');
-  assert.deepEqual(names(['address']), ['unit', 'golden', 'kernel', 'lab', 'runtime']);
+  assert.deepEqual(names(['address']), ['unit', 'golden', 'package', 'kernel', 'lab', 'runtime']);
 });
 
 test('other words are patterns for file names', () => {

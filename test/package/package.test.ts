@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
-import { readModule } from './modules/read-module.ts';
+import { readModule } from '../../tools/modules/read-module.ts';
 
 interface Packed {
   readonly filename: string;
