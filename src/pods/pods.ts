@@ -23,7 +23,6 @@ import type { PodHost } from './host.ts';
 import { Unclaimed } from './interface/unclaimed.ts';
 import type { PodWiring } from './interface/wiring.ts';
 import { PodLifecycle } from './lifecycle.ts';
-import type { OwnPort } from './port-conflict.ts';
 import { previousDifferences } from './previous-result.ts';
 import { podProblems } from './problems.ts';
 import { fateOf } from './record-fate.ts';
@@ -36,7 +35,7 @@ import {
 import { hostIfNameOf, isComplete } from './records/record.ts';
 import type { EndpointStore } from './records/store.ts';
 import { halfBuilt, rewriteRecords } from './records/upkeep.ts';
-import { type IpamSettings, Reservations } from './reservation.ts';
+import { type IpamSettings, type ReservationOptions, Reservations } from './reservation.ts';
 import { PodStates } from './states.ts';
 import { unavailable } from './unavailable.ts';
 
@@ -51,7 +50,7 @@ export interface PodsOptions {
   /** Default: every address of the ranges is available immediately. */
   readonly ipam?: IpamSettings;
   /** Ports of the node that no pod gets. */
-  readonly ownPorts?: readonly OwnPort[];
+  readonly ownPorts?: ReservationOptions['ownPorts'];
   readonly now?: () => Date;
   /** The kernel's state of endpoints; absent: only records are known. */
   readonly kernel?: KernelRecords | undefined;

@@ -2,7 +2,13 @@
 
 import { cniSocketOf, defaultSocket } from '../../src/api/socket.ts';
 import { cniVersions, latestVersion } from '../../src/cni/version.ts';
-import { directMark, ownMacs, queuedMark, queueOffsets, tunnelPriority } from '../../src/model/ids.ts';
+import {
+  directMark,
+  ownMacs,
+  queuedMark,
+  queueOffsets,
+  tunnelPriority,
+} from '../../src/model/ids.ts';
 import type { Mac } from '../../src/net/mac.ts';
 
 export interface HeaderFile {
