@@ -51,14 +51,13 @@ export const podBlocks = { ingress: 0x686431, egress: 0x686432 } as const;
 /** Group of the interfaces that are about to be deleted; only heddle's have it: 'hdx' as ASCII. */
 export const doomedGroup = 0x686478;
 
-/** Mark of a direct flow's packets from the programs to the nftables chain `direct`, which clears it: 'hedd' as ASCII. */
-export const directMark = 0x68656464;
-
-/**
- * Mark of packets from the programs to `to_pod`, which clears it: they come through the queue of the pod's limit, and
- * not through the stack. 'hedq' as ASCII.
- */
-export const queuedMark = 0x68656471;
+/** Marks of packets from the programs, which their reader clears. */
+export const packetMarks = {
+  /** Of a direct flow that passes the stack, for the nftables chain `direct`: 'hedd' as ASCII. */
+  direct: 0x68656464,
+  /** Through the queue of the pod's limit and not through the stack, for `to_pod`: 'hedq' as ASCII. */
+  queued: 0x68656471,
+} as const;
 
 /**
  * Priority of packets from `to_overlay` to the nftables chain `tunnel_sent`, which clears it. A process needs

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, type TestContext } from 'node:test';
-import { directMark, queuedMark, tunnelPriority } from '../../src/model/ids.ts';
+import { packetMarks, tunnelPriority } from '../../src/model/ids.ts';
 import type { AddressFamily } from '../../src/net/address.ts';
 import { Capture } from '../support/capture.ts';
 import {
@@ -32,8 +32,8 @@ const tricks: readonly Trick[] = [
   { what: 'nothing' },
   { what: 'the class 1:6864', classId: '1:6864' },
   { what: 'the class 6865:6471', classId: '6865:6471' },
-  { what: 'the mark of queued packets', mark: queuedMark },
-  { what: 'the mark of direct packets', mark: directMark },
+  { what: 'the mark of queued packets', mark: packetMarks.queued },
+  { what: 'the mark of direct packets', mark: packetMarks.direct },
   { what: "the tunnel's priority", priority: tunnelPriority },
 ];
 

@@ -2,13 +2,7 @@
 
 import { cniSocketOf, defaultSocket } from '../../src/api/socket.ts';
 import { cniVersions, latestVersion } from '../../src/cni/version.ts';
-import {
-  directMark,
-  ownMacs,
-  queuedMark,
-  queueOffsets,
-  tunnelPriority,
-} from '../../src/model/ids.ts';
+import { ownMacs, packetMarks, queueOffsets, tunnelPriority } from '../../src/model/ids.ts';
 import type { Mac } from '../../src/net/mac.ts';
 
 export interface HeaderFile {
@@ -29,10 +23,10 @@ enum {
 };
 
 /* Value of skb->mark from the programs to the nftables chain \`direct\`, which clears it. */
-static const __u32 DIRECT_MARK = 0x${directMark.toString(16)};
+static const __u32 DIRECT_MARK = 0x${packetMarks.direct.toString(16)};
 
 /* Value of skb->mark from deliver_queued() to to_pod, which clears it. */
-static const __u32 QUEUED_MARK = 0x${queuedMark.toString(16)};
+static const __u32 QUEUED_MARK = 0x${packetMarks.queued.toString(16)};
 
 /*
  * Value of skb->priority from to_overlay to the nftables chain \`tunnel_sent\`, which clears it. The

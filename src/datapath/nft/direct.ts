@@ -2,7 +2,7 @@
 // Connection tracking has seen nothing else of such a flow and would take them for connections of their own, which
 // foreign rules translate: `-o eth0 -j MASQUERADE` would give the fragmented answer of a pod the address of the node.
 
-import { directMark } from '../../model/ids.ts';
+import { packetMarks } from '../../model/ids.ts';
 import { priorities, type TableContents } from './rule-text.ts';
 
 /**
@@ -10,7 +10,7 @@ import { priorities, type TableContents } from './rule-text.ts';
  * at this place, too; each further base chain would cost every packet.
  */
 export function directRules(more: readonly string[]): TableContents {
-  const clear = `meta mark 0x${directMark.toString(16)} meta mark set 0x0 notrack`;
+  const clear = `meta mark 0x${packetMarks.direct.toString(16)} meta mark set 0x0 notrack`;
   return {
     collections: [],
     counters: [],
