@@ -76,6 +76,30 @@ test('connections of a deleted pod are looked for, and the next owner of its add
   walks.connections[Symbol.dispose]();
 });
 
+test('without masquerading and host ports only deleted pods cause a walk', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const walks = new Walks();
+  const plain = { ...mapped, portMappings: [] };
+  const off = { masquerade: undefined };
+  walks.connections.settled(applied({ ...off, endpoints: endpointCollection([plain]) }));
+  await settled();
+  assert.equal(walks.all.length, 0);
+  walks.connections.settled(applied(off));
+  await walks.connections.endpointChanged(plain, false);
+  context.mock.timers.tick(500);
+  await settled();
+  assert.deepEqual(
+    walks.all.map(({ rules }) => [...(rules.formerPods ?? [])]),
+    [plain.addresses],
+  );
+  await walks.end();
+  walks.connections.noticeRestored();
+  walks.connections.settled(applied(off));
+  await settled();
+  assert.equal(walks.all.length, 1, 'its connections are removed');
+  walks.connections[Symbol.dispose]();
+});
+
 test('pods deleted together share one walk after their deletion', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const walks = new Walks();

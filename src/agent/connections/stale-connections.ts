@@ -192,9 +192,9 @@ export class StaleConnections implements Disposable {
     const [formerSources, formerEndpoints] = [this.#formerSources, this.#formerEndpoints];
     const [walked, applied, ways] = [this.#walked, this.#applied, this.#waysOut];
     const formerPods = new Map(this.#formerPods);
-    const isNothing = this.#mapped.known.size === 0 && formerEndpoints.size === 0;
-    // Such a node need not even track connections.
-    if (this.#applied?.masquerade === undefined && isNothing) return this.#forgetPods(formerPods);
+    const hasPorts = this.#mapped.known.size > 0 || formerEndpoints.size > 0;
+    // Such a node need not even track connections. Others' rules may: those of Services lead to deleted pods too.
+    if (applied?.masquerade === undefined && !hasPorts && formerPods.size === 0) return;
     const began = performance.now();
     try {
       const { removed, tuples, seen } = await walk({
