@@ -6,6 +6,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { listAddresses } from '../../src/kernel/netlink/address.ts';
+
+import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { hasMoreThan, PartialDumps } from '../../src/kernel/netlink/partial-listing.ts';
 import { listRoutes } from '../../src/kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
@@ -19,6 +21,7 @@ import {
   startAgent,
 } from '../support/agent-process.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
+import { addNextHopGroups } from '../support/next-hops.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const count = 20_000;
@@ -84,6 +87,35 @@ for (const { name, before = 'true', line, differs } of crowds) {
     },
   );
 }
+
+rootTest(
+  'next-hop objects in many groups delay neither the DEL of their pod nor others',
+  async (context) => {
+    const place = agentPlace(context);
+    await startAgent(context, place);
+    const pod = podNamespace(context);
+    const call = { containerId, netns: pod.path };
+    const added = await cniBeside(place, { verb: 'ADD', ...call });
+    assert.equal(added.exitCode, 0, JSON.stringify(added.answer));
+    // The pod's end is found under another name too.
+    runIn(pod.namespace, 'sh', '-c', 'ip link set eth0 down name mine && ip link set mine up');
+    using inPod = NetlinkSocket.open({ namespace: pod.namespace });
+    addNextHopGroups(inPod, linkByName(inPod, 'mine')?.ifIndex ?? assert.fail());
+    const watch = watchAnswers(place);
+    const began = performance.now();
+    const deleted = cniBeside(place, { verb: 'DEL', ...call }).finally(() => pod.end());
+    const netns = podNamespace(context).path;
+    const other = await cniBeside(place, { verb: 'ADD', containerId: 'other', netns });
+    const otherMs = performance.now() - began;
+    assert.equal(other.exitCode, 0, JSON.stringify(other.answer));
+    assert.deepEqual(await deleted, { exitCode: 0, answer: undefined });
+    // Until the kernel has deleted the namespace as well.
+    await setTimeout(1000);
+    const longest = await watch.end();
+    assert.ok(longest < longestAnswerMs, `an answer took ${longest.toFixed()} ms`);
+    assert.ok(otherMs < 2 * longestAnswerMs, `another pod's ADD took ${otherMs.toFixed()} ms`);
+  },
+);
 
 rootTest(
   'a listing that ends early has the beginning, and its socket can be used again',

@@ -2,10 +2,12 @@
 // `net.ipv4.nexthop_compat_mode` 0, which routing daemons with many routes use, the kernel lists such a route with only
 // the object's number.
 
+import type { AddressFamily } from '../../net/address.ts';
 import { Attributes } from './protocol/attribute.ts';
+import { familyNumbers } from './protocol/family.ts';
 import { malformed } from './protocol/message.ts';
 import { withoutAbsent } from './protocol/record.ts';
-import type { Dumps } from './protocol/request.ts';
+import type { Dumps, Query, RequestSink } from './protocol/request.ts';
 import type { RouteRecord, WeightedNextHop } from './route-record.ts';
 
 type Hop = Pick<RouteRecord, 'ifIndex' | 'gateway'>;
@@ -21,9 +23,9 @@ interface NextHopObject extends Hop {
   readonly members?: readonly GroupMember[] | undefined;
 }
 
-const messageGet = 106;
+const messages = { delete: 105, get: 106 } as const;
 // linux/nexthop.h: NHA_*
-const attributeTypes = { id: 1, group: 2, outputIfIndex: 5, gateway: 6 } as const;
+const attributeTypes = { id: 1, group: 2, outputIfIndex: 5, gateway: 6, groups: 9 } as const;
 // struct nhmsg
 const headerSize = 8;
 // struct nexthop_grp: number, weight - 1 (16 bits in two bytes since Linux 6.12)
@@ -40,15 +42,40 @@ export function withNextHopObjects(socket: Dumps, routes: RouteRecord[]): RouteR
   });
 }
 
-/** Equivalent to: `ip nexthop show`. */
-function listNextHopObjects(socket: Dumps): readonly NextHopObject[] {
-  return socket.dump(
-    {
-      ...{ call: 'nexthop list', subject: 'all', type: messageGet },
-      write: (message) => void message.u32(0).u32(0),
+/** Equivalent to: `ip nexthop show`. Throws KernelError (EMSGSIZE: a group has thousands of members). */
+export function listNextHopObjects(socket: Dumps): readonly NextHopObject[] {
+  return socket.dump(nextHopListing('all'), readNextHopObject);
+}
+
+/**
+ * Lists groups, or objects of one family that are not groups.
+ * Equivalent to: `ip nexthop show groups`, `ip -4 nexthop show`.
+ */
+export function nextHopListing(kind: 'all' | 'groups' | AddressFamily): Query {
+  const family = typeof kind === 'number' ? familyNumbers[kind] : 0;
+  return {
+    ...{ call: 'nexthop list', subject: String(kind), type: messages.get },
+    write: (message) => {
+      message.u8(family).u8(0).u8(0).u8(0).u32(0);
+      if (kind === 'groups') message.flag(attributeTypes.groups);
     },
-    readNextHopObject,
-  );
+  };
+}
+
+/** Reads the number of an object only. */
+export function readNextHopId(payload: Buffer): number | undefined {
+  return new Attributes(payload.subarray(headerSize)).u32(attributeTypes.id);
+}
+
+/** Equivalent to: `ip nexthop del id N`. Throws KernelError (ENOENT). */
+export function delNextHop(requests: RequestSink, id: number): void {
+  requests.submit({
+    ...{ call: 'nexthop del', subject: `id ${id}`, type: messages.delete, flags: 0 },
+    write: (message) => {
+      message.u32(0).u32(0);
+      message.u32Attribute(attributeTypes.id, id);
+    },
+  });
 }
 
 /** Reads RTM_NEWNEXTHOP; undefined for one without a number. Throws KernelError EBADMSG. */

@@ -115,7 +115,9 @@ export class VethWiring implements PodWiring, Disposable {
     if (host === undefined) await this.#removal.earlierGone();
     const isSilent =
       host === undefined ||
-      (this.#removeLater && record !== undefined && disconnect(this.#socket, host, record));
+      (this.#removeLater &&
+        record !== undefined &&
+        (await disconnect({ socket: this.#socket, namespace: this.#node }, host, record)));
     const queue = discardQueue(this.#socket, hostIfName, record);
     if (!isSilent) await this.#removal.remove(host.ifIndex);
     else if (queue !== undefined && !this.#removeLater) await this.#removal.remove(queue);
