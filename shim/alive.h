@@ -13,8 +13,21 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "kernel-wait.h"
 #include "reply.h"
 #include "request.h"
+
+enum {
+	/* The kubelet waits 5 s for the probe (deploy/). */
+	PATIENCE_MS = 3000,
+};
+
+static bool is_answered(int agent)
+{
+	struct pollfd wait = {.fd = agent, .events = POLLIN};
+
+	return poll(&wait, 1, PATIENCE_MS) != 0;
+}
 
 static int probe(const char *path)
 {
@@ -38,8 +51,12 @@ static int probe(const char *path)
 	setsockopt(agent, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	setsockopt(agent, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	if (connect(agent, (struct sockaddr *)&address, sizeof(address)) ||
-	    send(agent, question, sizeof(question), MSG_NOSIGNAL) < 0 ||
-	    recv(agent, answer, sizeof(answer), MSG_WAITALL) < 0)
+	    send(agent, question, sizeof(question), MSG_NOSIGNAL) < 0)
+		printf("the Heddle agent at %s: %s\n", path, strerror(errno));
+	else if (!is_answered(agent) && waits_for_kernel(agent)) {
+		printf("the Heddle agent at %s waits for the kernel\n", path);
+		alive = true;
+	} else if (recv(agent, answer, sizeof(answer), MSG_WAITALL) < 0)
 		printf("the Heddle agent at %s: %s\n", path, strerror(errno));
 	else if (memcmp(answer, expected, sizeof(expected)))
 		printf("the Heddle agent at %s does not report itself healthy\n", path);

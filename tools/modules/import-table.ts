@@ -179,7 +179,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'examples/ebpf', may: 'base net kernel', packages: 'node' },
   { of: 'test/support', may: 'src', packages: 'node yaml zod' },
   { of: 'test/scenarios', may: 'test/support', packages: 'node' },
-  { of: 'test/kernel/programs', may: 'src test/support', packages: 'node' },
+  { of: 'test/kernel/programs', may: 'src test/support', packages: 'node koffi' },
   { of: 'test/kernel', may: 'src test/support', packages: 'node' },
   { of: 'test/lab/programs', may: 'kernel lab', packages: 'node' },
   { of: 'test/lab', may: 'src test/support', packages: 'node' },
