@@ -151,16 +151,23 @@ rootTest('a change of another table leaves a stateless listing the same object',
   assert.equal(nft.listTable('inet', 'test', { stateless: true }), before);
 });
 
+rootTest('a table whose name is a keyword is listed', (context) => {
+  using nft = Nftables.open(testNamespace(context));
+  const table = { family: 'inet', name: 'list' };
+  nft.apply({ nftables: [{ add: { table } }] });
+  assert.equal(count(nft.listTable('inet', 'list'), 'table'), 1);
+});
+
 rootTest('a table is known to exceed a number of rules without a listing', (context) => {
   using nft = Nftables.open(testNamespace(context));
   nft.replaceTable('inet', 'test', `chain c {${'\n    counter'.repeat(300)}\n  }`);
   nft.replaceTable('inet', 'other', 'chain c {\n    counter\n  }');
   assert.deepEqual(
-    [299, 300, 301].map((most) => nft.hasMoreRules('inet', 'test', most)),
+    [299, 300, 301].map((most) => nft.hasMoreRules(most, { family: 'inet', table: 'test' })),
     [true, false, false],
   );
-  assert.equal(nft.hasMoreRules('inet', 'other', 1), false);
-  assert.equal(nft.hasMoreRules('inet', 'missing', 1), false);
+  assert.equal(nft.hasMoreRules(1, { family: 'inet', table: 'other' }), false);
+  assert.equal(nft.hasMoreRules(1, { family: 'inet', table: 'missing' }), false);
   assert.equal(count(nft.listTable('inet', 'test'), 'rule'), 300, 'the socket is used again');
 });
 

@@ -9,6 +9,7 @@ import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { HostListing } from '../host/facts.ts';
 import { type NodeFact, note, problem } from './checks/fact.ts';
 import { FactWatch, factProblems } from './fact-watch.ts';
+import { RulesNotListed } from './observed/foreign-rules.ts';
 import type { ObservedKernel } from './observed/observed-node.ts';
 import { readSeparately } from './observed/separately.ts';
 
@@ -132,6 +133,30 @@ test('a fact that cannot be checked is unknown after any error, and the error is
     ],
   );
   assert.deepEqual(lines.slice(1), ['facts about the node: cannot be checked']);
+});
+
+test('rules that are not listed again yet make a fact unknown, which is not logged', () => {
+  const lines: string[] = [];
+  const parts = readSeparately<Pick<ObservedKernel, 'ruleSets'>>({
+    ruleSets: () => {
+      throw new RulesNotListed('rules have changed');
+    },
+  });
+  const look = (): ObservedKernel => {
+    const { ruleSets: _, ...others } = kernel(1);
+    return Object.defineProperties(
+      others,
+      Object.getOwnPropertyDescriptors(parts),
+    ) as ObservedKernel;
+  };
+  const log = { error: (_: object, text: string): void => void lines.push(text) };
+  const needing = fact('rules', (node) => node.kernel.ruleSets.map(() => note('n')));
+  const watch = new FactWatch({ look }, [needing], log);
+  watch.look({ host, desired, nodeAddresses: [] });
+  assert.deepEqual(watch.views, [
+    { id: 'rules', state: 'unknown', text: 'rule sets: rules have changed' },
+  ]);
+  assert.deepEqual(lines, []);
 });
 
 test('a listing that fails makes only the facts unknown that need it, and names itself', () => {

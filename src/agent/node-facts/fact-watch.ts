@@ -10,6 +10,7 @@ import type { Address } from '../../net/address.ts';
 import type { HostListing } from '../host/facts.ts';
 import type { NodeFact } from './checks/fact.ts';
 import { nodeFacts } from './node-facts.ts';
+import { RulesNotListed } from './observed/foreign-rules.ts';
 import type { NodeObserver } from './observed/observe-node.ts';
 import type { ObservedKernel, ObservedNode } from './observed/observed-node.ts';
 import { isWhole } from './observed/separately.ts';
@@ -78,7 +79,7 @@ export class FactWatch {
       try {
         return viewOf(fact, node);
       } catch (error) {
-        failures.push({ what: fact.id, error });
+        if (!isPassing(error)) failures.push({ what: fact.id, error });
         return unknownView(fact.id, error);
       }
     });
@@ -93,6 +94,11 @@ export class FactWatch {
       if (!before.has(nameOf(failure))) this.#log?.error({ error }, `${what}: cannot be checked`);
     }
   }
+}
+
+// The rules of a busy node may change all the time.
+function isPassing(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof RulesNotListed;
 }
 
 interface Failure {

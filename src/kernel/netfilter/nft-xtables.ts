@@ -39,7 +39,7 @@ export function listXtables(
   family: NftFamily,
   table: string,
 ): XtablesByRule {
-  const rules = socket.dump(rulesOf(family, table), (payload) => {
+  const rules = socket.dump(rulesOf({ family, table }), (payload) => {
     const attributes = new Attributes(payload.subarray(headerBytes));
     const list = attributes.view(ruleAttributes.expressions);
     const found = list === undefined ? [] : listElements(list).flatMap(readExpression);
@@ -48,23 +48,28 @@ export function listXtables(
   return new Map(rules.filter(([, found]) => found.length > 0));
 }
 
-/** Counts without reading the rules; the kernel lists at most one more than `most`. Throws KernelError. */
+/**
+ * Of a table, by default of all. Counts without reading the rules; the kernel lists at most one more than `most`. Throws
+ * KernelError.
+ */
 export function hasMoreRules(
   socket: Pick<NetlinkSocket, 'dumpSome'>,
-  { family, table }: { readonly family: NftFamily; readonly table: string },
   most: number,
+  of?: { readonly family: NftFamily; readonly table: string },
 ): boolean {
-  return !socket.dumpSome(rulesOf(family, table), () => true, most).isWhole;
+  return !socket.dumpSome(rulesOf(of), () => true, most).isWhole;
 }
 
-function rulesOf(family: NftFamily, table: string): Query {
+function rulesOf(of: { readonly family: NftFamily; readonly table: string } | undefined): Query {
   return {
     call: 'nft rule list',
-    subject: `table ${family} ${table}`,
+    subject: of === undefined ? '' : `table ${of.family} ${of.table}`,
     type: getRule,
     // struct nfgenmsg: family, version 0, no resource.
-    write: (message) =>
-      message.u32(nftFamilyNumbers[family]).textAttribute(ruleAttributes.table, table),
+    write: (message) => {
+      message.u32(of === undefined ? 0 : nftFamilyNumbers[of.family]);
+      if (of !== undefined) message.textAttribute(ruleAttributes.table, of.table);
+    },
   };
 }
 

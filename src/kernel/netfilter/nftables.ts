@@ -1,16 +1,17 @@
 // nftables through libnftables, the library behind the `nft` command: its commands and listings, as text or JSON
 // (libnftables-json(5)). Each call is one atomic transaction.
 
-import koffi from 'koffi';
 import { isKernelError, KernelError } from '../errno.ts';
 import { NetworkNamespace } from '../namespace.ts';
 import { Attributes } from '../netlink/protocol/attribute.ts';
 import { malformed } from '../netlink/protocol/message.ts';
 import type { Query } from '../netlink/protocol/request.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
+import { type Library, library, outputFlags } from './libnftables.ts';
 import { ruleBytes } from './nft-changes.ts';
 import { type DevicesByChain, listChainDevices } from './nft-devices.ts';
 import type { NftFamily } from './nft-family.ts';
+import { countElements, listSets, type NftSet, type NftTableName } from './nft-sets.ts';
 import { hasMoreRules, listXtables, type XtablesByRule } from './nft-xtables.ts';
 
 /** Works in the namespace for which it was opened, wherever it is called. One call takes 0.1-0.2 ms. */
@@ -74,7 +75,7 @@ export class Nftables implements Disposable {
     const last = this.#listed;
     if (stateless && last?.subject === subject && last.generation === generation) return last.items;
     try {
-      const output = this.#run(`list ${subject}`, { call: 'nft list', subject, stateless });
+      const output = this.#list({ table: { family, name } }, { subject, stateless });
       const isSame = stateless && last?.subject === subject && last.output === output;
       const items = isSame ? last.items : readListing(output, subject);
       if (stateless) this.#listed = { subject, generation, output, items };
@@ -110,8 +111,44 @@ export class Nftables implements Disposable {
   }
 
   /** Cheaper than any listing: see nft-xtables.ts. Throws KernelError. */
-  hasMoreRules(family: NftFamily, table: string, most: number): boolean {
-    return hasMoreRules(this.#socket, { family, table }, most);
+  hasMoreRules(most: number, of?: NftTableName): boolean {
+    return hasMoreRules(this.#socket, most, of);
+  }
+
+  /** See nft-sets.ts. Throws KernelError. */
+  listSets(most: number, of?: NftTableName): ReturnType<typeof listSets> {
+    return listSets(this.#socket, most, of);
+  }
+
+  /** Cheaper than any listing: see nft-sets.ts. Throws KernelError. */
+  countElements(set: NftSet, most: number): number {
+    return countElements(this.#socket, set, most);
+  }
+
+  /**
+   * One set or map with its elements, in the form of `listTable`; undefined if there is none.
+   * Equivalent to: `nft -j list set FAMILY TABLE NAME`. Throws KernelError.
+   */
+  listSet({ family, table, name, isMap }: NftSet): readonly unknown[] | undefined {
+    const subject = `${isMap ? 'map' : 'set'} ${family} ${table} ${name}`;
+    try {
+      const output = this.#list({ [isMap ? 'map' : 'set']: { family, table, name } }, { subject });
+      return readListing(output, subject);
+    } catch (error) {
+      if (isKernelError(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * All tables, but no elements of named sets and maps: neither listed nor read from the kernel. libnftables 1.0.6 can do
+   * that only for all tables together; for a single table it reads the elements and omits them.
+   * Equivalent to: `nft -j -t list ruleset`. Throws KernelError.
+   */
+  listTerse(): readonly unknown[] {
+    const subject = 'ruleset';
+    const output = this.#run('list ruleset', { call: 'nft list', subject, terse: true });
+    return readListing(output, subject);
   }
 
   /** Devices of base chains: see nft-devices.ts. Throws KernelError. */
@@ -139,14 +176,21 @@ export class Nftables implements Disposable {
     this.#namespace[Symbol.dispose]();
   }
 
+  // As JSON: in a text, another program's names could be keywords.
+  #list(what: object, options: { readonly subject: string } & ListingOptions): string {
+    const command = JSON.stringify({ nftables: [{ list: what }] });
+    return this.#run(command, { call: 'nft list', ...options });
+  }
+
   #run(
     commands: string,
-    what: { readonly call: string; readonly subject: string; readonly stateless?: boolean },
+    what: { readonly call: string; readonly subject: string } & ListingOptions,
   ): string {
     const context = this.#context;
     if (context === undefined) throw new Error('this Nftables is disposed of');
-    const { json, numericProtocol, stateless } = outputFlags;
-    const flags = json | numericProtocol | (what.stateless ? stateless : 0);
+    const { json, numericProtocol, stateless, terse } = outputFlags;
+    const flags =
+      json | numericProtocol | (what.stateless ? stateless : 0) | (what.terse ? terse : 0);
     this.#library.setOutput(context, flags);
     // Runs inside the namespace, because interface names are looked up through a temporary socket.
     const result = this.#namespace.run(() => this.#library.run(context, commands));
@@ -159,6 +203,11 @@ export class Nftables implements Disposable {
       detail: describeErrors(errors),
     });
   }
+}
+
+interface ListingOptions {
+  readonly stateless?: boolean;
+  readonly terse?: boolean;
 }
 
 /** The last stateless listing. */
@@ -186,50 +235,6 @@ function generationOf(socket: NetlinkSocket): number {
     if (id === undefined) throw malformed('nftables generation without a number');
     return id;
   });
-}
-
-// enum nft_output_flags of libnftables.h
-const outputFlags = { stateless: 1 << 2, json: 1 << 4, numericProtocol: 1 << 7 } as const;
-
-interface Library {
-  create(flags: number): bigint;
-  free(context: bigint): void;
-  setOutput(context: bigint, flags: number): void;
-  bufferOutput(context: bigint): number;
-  bufferErrors(context: bigint): number;
-  run(context: bigint, commands: string): number;
-  output(context: bigint): string;
-  errors(context: bigint): string;
-}
-
-let loaded: Library | undefined;
-
-// Loaded on first use: without nftables, libnftables is not needed.
-function library(): Library {
-  loaded ??= loadLibrary('libnftables.so.1');
-  return loaded;
-}
-
-function loadLibrary(file: string): Library {
-  try {
-    const functions = koffi.load(file);
-    return {
-      create: functions.func('void *nft_ctx_new(uint32_t flags)'),
-      free: functions.func('void nft_ctx_free(void *context)'),
-      setOutput: functions.func('void nft_ctx_output_set_flags(void *context, uint32_t flags)'),
-      bufferOutput: functions.func('int nft_ctx_buffer_output(void *context)'),
-      bufferErrors: functions.func('int nft_ctx_buffer_error(void *context)'),
-      run: functions.func('int nft_run_cmd_from_buffer(void *context, const char *commands)'),
-      output: functions.func('const char *nft_ctx_get_output_buffer(void *context)'),
-      errors: functions.func('const char *nft_ctx_get_error_buffer(void *context)'),
-    };
-  } catch (error) {
-    const detail = 'install libnftables (Debian: libnftables1, installed with nftables)';
-    throw new KernelError(
-      { call: 'load', subject: file, code: 'ENOENT', detail },
-      { cause: error },
-    );
-  }
 }
 
 function readListing(output: string, subject: string): readonly unknown[] {

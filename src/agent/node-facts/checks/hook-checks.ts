@@ -4,7 +4,7 @@ import type { DesiredState } from '../../../model/desired.ts';
 import { prefixFamily } from '../../../net/prefix.ts';
 import type { ObservedNode } from '../observed/observed-node.ts';
 import type { Probe } from '../rules/probe.ts';
-import { type ListedChain, mostRules, type RuleSet } from '../rules/rule-set.ts';
+import type { ListedChain, RuleSet } from '../rules/rule-set.ts';
 import { type Finding, note, problem, some } from './fact.ts';
 import { hookOf, tableName, type Walked, walkAll } from './walked-probes.ts';
 
@@ -32,14 +32,17 @@ export function forwardFindings({ kernel, desired }: ObservedNode): readonly Fin
     ...grouped(drops.filter((walked) => !isSaidBy(drops, walked))).map((group) =>
       dropFinding(group, desired),
     ),
-    ...kernel.ruleSets.filter(({ isTooLarge }) => isTooLarge).map(unlookedAt),
+    ...kernel.ruleSets.flatMap(unlookedAt),
   ];
 }
 
-function unlookedAt(rules: RuleSet): Finding {
-  return note(
-    `${tableName(rules)} has more than ${mostRules} rules and was not checked: they may drop packets of pods, take them out of connection tracking or translate them`,
-  );
+function unlookedAt(rules: RuleSet): readonly Finding[] {
+  if (rules.tooLarge === undefined) return [];
+  return [
+    note(
+      `${tableName(rules)} has ${rules.tooLarge} and was not checked: its rules may drop packets of pods, take them out of connection tracking or translate them`,
+    ),
+  ];
 }
 
 // A chain that drops TCP of pods drops their other packets as well, which is not a second fault.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ForeignRules, type RuleListing } from './foreign-rules.ts';
+import { ForeignRules, type RuleListing, RulesNotListed } from './foreign-rules.ts';
 
 const chain = (
   table: string,
@@ -27,7 +27,11 @@ function listing(kernel: FakeKernel, chains: readonly object[]): RuleListing {
       kernel.listed.push(`${family} ${name}`);
       return name === 'gone' ? undefined : chains;
     },
-    hasMoreRules: (_, table) => table === 'huge',
+    hasMoreRules: (_, of) => of?.table === 'huge',
+    listSets: () => ({ sets: [], isWhole: true }),
+    countElements: () => 0,
+    listTerse: () => [],
+    listSet: () => undefined,
     listXtables: () => new Map(),
     listChainDevices: (family) =>
       new Map(family === 'netdev' ? [['out c', ['docker0', 'eth7']]] : []),
@@ -74,9 +78,9 @@ test('a table with too many rules is not listed but reported as not checked', ()
   const chains = [chain('huge', 'forward'), chain('filter', 'forward')];
   const rules = new ForeignRules(listing(kernel, chains), () => kernel.nowMs);
   assert.deepEqual(
-    rules.look().map(({ table, isTooLarge }) => [table, isTooLarge]),
+    rules.look().map(({ table, tooLarge }) => [table, tooLarge]),
     [
-      ['huge', true],
+      ['huge', 'more than 10000 rules'],
       ['filter', undefined],
     ],
   );
@@ -98,6 +102,22 @@ test('nothing is listed while nothing changes, and a long listing is not repeate
   kernel.nowMs += 2_000;
   rules.look();
   assert.equal(kernel.listed.length, 3);
+});
+
+test('a listing that took long rests for a minute, and is not believed after a change', () => {
+  const kernel: FakeKernel = { generation: 1, nowMs: 0, takesMs: 7_400, listed: [] };
+  const rules = new ForeignRules(listing(kernel, [chain('filter', 'forward')]), () => kernel.nowMs);
+  const first = rules.look();
+  kernel.nowMs += 30_000;
+  assert.equal(rules.look(), first, 'nothing has changed');
+  kernel.generation++;
+  assert.throws(() => rules.look(), RulesNotListed);
+  kernel.generation--;
+  assert.equal(rules.look(), first);
+  kernel.generation++;
+  kernel.nowMs += 31_000;
+  assert.notEqual(rules.look(), first);
+  assert.equal(kernel.listed.length, 2);
 });
 
 test('devices that a listing omits are requested, and those that it has are kept', () => {

@@ -3,23 +3,22 @@
 
 import type { Nftables } from '../../../kernel/netfilter/nftables.ts';
 import { nftTableName } from '../../../model/ids.ts';
-import {
-  hasXtables,
-  type ListedChain,
-  mostRules,
-  passedOver,
-  type RuleSet,
-  readChains,
-  readRuleSet,
-} from '../rules/rule-set.ts';
+import { type ListedChain, type RuleSet, readChains } from '../rules/rule-set.ts';
+import { listTables, type TableListing } from './table-listing.ts';
 
-export type RuleListing = Pick<
-  Nftables,
-  'generation' | 'hasMoreRules' | 'listChains' | 'listChainDevices' | 'listTable' | 'listXtables'
->;
+export type RuleListing = TableListing &
+  Pick<Nftables, 'generation' | 'listChains' | 'listChainDevices'>;
 
 // A listing that took 1 ms is not repeated within 0.2 s, one that took 100 ms not within 20 s.
 const restShare = 200;
+const longestRestMs = 60_000;
+// All facts are as old as the last look, one period ago.
+const usualAgeMs = 20_000;
+
+/** The rules are not known at the moment, which is no fault. */
+export class RulesNotListed extends Error {
+  override readonly name = 'RulesNotListed';
+}
 
 const hooks: ReadonlySet<string> = new Set([
   'ingress',
@@ -46,6 +45,7 @@ export class ForeignRules {
   readonly #now: () => number;
   #listed: readonly RuleSet[] = [];
   #generation: number | undefined;
+  #listedAt = 0;
   #restUntil = 0;
 
   /** `now`: monotonic time in ms. */
@@ -54,16 +54,25 @@ export class ForeignRules {
     this.#now = now;
   }
 
-  /** The same array while nothing has changed. Throws KernelError. */
+  /**
+   * The same array while nothing has changed. Throws RulesNotListed if the rules have changed since a listing that is
+   * too old, and are not listed again yet; otherwise KernelError.
+   */
   look(): readonly RuleSet[] {
     const began = this.#now();
-    if (began < this.#restUntil) return this.#listed;
     const generation = this.#nft.generation();
     if (generation === this.#generation) return this.#listed;
+    if (began < this.#restUntil) {
+      if (began < this.#listedAt + usualAgeMs) return this.#listed;
+      throw new RulesNotListed(
+        'nftables rules have changed; they take long to list and are listed again within a minute',
+      );
+    }
     this.#listed = this.#list();
     this.#generation = generation;
     const ended = this.#now();
-    this.#restUntil = ended + (ended - began) * restShare;
+    this.#listedAt = ended;
+    this.#restUntil = ended + Math.min((ended - began) * restShare, longestRestMs);
     return this.#listed;
   }
 
@@ -76,15 +85,7 @@ export class ForeignRules {
         .filter((chain) => isOfInterest(chain) || mayTranslate(chain, sizes))
         .map((chain) => [keyOf(chain), chain] as const),
     );
-    return [...tables.values()].flatMap(({ family, table }) => {
-      // With some ten thousand rules, the listing alone takes libnftables seconds.
-      if (this.#nft.hasMoreRules(family, table, mostRules)) return [passedOver({ family, table })];
-      // Undefined: deleted meanwhile.
-      const listing = this.#nft.listTable(family, table);
-      if (listing === undefined) return [];
-      const xtables = hasXtables(listing) ? this.#nft.listXtables(family, table) : new Map();
-      return [this.#withDevices(readRuleSet({ family, table }, listing, xtables))];
-    });
+    return listTables(this.#nft, [...tables.values()]).map((rules) => this.#withDevices(rules));
   }
 
   // Adds devices to chains for which the listing omits them.

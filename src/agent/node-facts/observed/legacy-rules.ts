@@ -103,7 +103,7 @@ async function listingOf(prints: readonly Printed[]): Promise<LegacyListing> {
   return {
     ruleSets,
     read: ruleSets
-      .filter(({ isTooLarge }) => !isTooLarge)
+      .filter(({ tooLarge }) => tooLarge === undefined)
       .map((rules) => ({
         name: `${rules.family} ${rules.table}`,
         rules: ruleCount(rules),

@@ -99,6 +99,11 @@ testWalks([
     expected: 'drops by policy drop, unsure',
   },
   {
+    what: 'a named map of verdicts that was not read',
+    rules: [[{ vmap: { key: meta('iifname'), data: '@zones' } }]],
+    expected: 'may drop by rule 1: iifname vmap @zones',
+  },
+  {
     what: 'a named map of verdicts with the interface in it',
     rules: [[{ vmap: { key: meta('iifname'), data: '@zones' } }]],
     maps: {

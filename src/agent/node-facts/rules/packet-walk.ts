@@ -241,7 +241,8 @@ function targetVerdict(name: string): Verdict {
 // `iifname vmap { "eth0" : jump outside, "lo" : accept }`
 function mapVerdicts({ key, data }: Expression, packet: Packet): readonly Verdict[] {
   const set = record(data)?.['set'];
-  if (!Array.isArray(set)) return ['unsure'];
+  // A map that was not read may have any verdict.
+  if (!Array.isArray(set)) return ['drop', 'unsure'];
   const possible: Verdict[] = [];
   for (const element of set) {
     if (!Array.isArray(element)) continue;

@@ -33,15 +33,18 @@ export interface RuleSet {
   readonly origin?: 'iptables-legacy';
   /** By name. */
   readonly chains: ReadonlyMap<string, ListedChain>;
-  /** Set if it has more rules than `mostRules`: it is not checked and has no chains here. */
-  readonly isTooLarge?: true;
+  /** Set if it is not checked and has no chains here: what it has too much of, such as `more than 10000 rules`. */
+  readonly tooLarge?: string;
 }
 
 /** Maximum per table: this many rules are listed and walked within about a second, on the thread that serves pods. */
 export const mostRules = 10_000;
 
-export function passedOver(names: TableName & Pick<RuleSet, 'origin'>): RuleSet {
-  return { ...names, chains: new Map(), isTooLarge: true };
+export function passedOver(
+  names: TableName & Pick<RuleSet, 'origin'>,
+  tooLarge = `more than ${mostRules} rules`,
+): RuleSet {
+  return { ...names, chains: new Map(), tooLarge };
 }
 
 export interface TableName {
@@ -106,8 +109,8 @@ function readExpressions(
   });
 }
 
-// A larger set is a blocklist, which takes too long to search for each packet.
-const mostElements = 10_000;
+/** Maximum of all sets: larger ones are blocklists, which take too long to list and to search for each packet. */
+export const mostElements = 10_000;
 
 /** Elements of sets and maps, by `@NAME`. */
 function readSets(listing: readonly unknown[]): ReadonlyMap<string, readonly unknown[]> {
