@@ -92,7 +92,7 @@ export class NodePlan {
   /** Addresses and interfaces by which packets of pods leave, after the last settle. */
   get translation(): Omit<AppliedTranslation, 'endpoints' | 'isWritten'> {
     const { masquerade, hostPortAddresses } = this.#desired;
-    const exits = this.#listing === undefined ? undefined : exitsOfListing(this.#listing);
+    const exits = this.#listing && exitsOfListing(this.#listing);
     return { masquerade, hostPortAddresses, host: this.#host, exits };
   }
 

@@ -129,7 +129,7 @@ rootTest(
     );
     runIn(namespace, 'sh', '-c', `printf '${lines.join('\\n')}\\n' | ip -batch -`);
     using socket = NetlinkSocket.open({ namespace });
-    const some = new PartialDumps(socket, 100);
+    const some = new PartialDumps(socket, { most: 100 });
     assert.equal(listRoutes(some, { ifIndex, family: 4, table: 254 }).length, 100);
     assert.equal(some.isWhole, false);
     for (const [most, isMore] of [
@@ -141,7 +141,7 @@ rootTest(
       );
       assert.equal(found, isMore, `more than ${most}`);
     }
-    const all = new PartialDumps(socket, 10_000);
+    const all = new PartialDumps(socket, { most: 10_000 });
     assert.equal(listRoutes(all, { ifIndex, family: 4, table: 254 }).length, 1000);
     assert.equal(listAddresses(all, { ifIndex }).length, 2);
     assert.equal(all.isWhole, true);

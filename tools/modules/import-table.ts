@@ -100,7 +100,7 @@ export const importTable: readonly ImportLine[] = [
     packages: 'node',
   },
 
-  { of: 'agent/host', may: 'net kernel model datapath/host pods' },
+  { of: 'agent/host', may: 'base net kernel model datapath/host pods' },
   {
     of: 'agent/connections',
     may: 'base net kernel model/* reconcile datapath/* agent/host',

@@ -38,7 +38,7 @@ function defaults(ifIndex: number, metric: number): readonly RouteRecord[] {
 }
 
 function exits(...routes: readonly RouteRecord[]): Exits {
-  return exitsOf({ links, routes });
+  return exitsOf({ links, routes }) ?? assert.fail();
 }
 
 const [first, second] = [defaults(2, 100), defaults(3, 500)];
@@ -83,4 +83,8 @@ test("routes of pods' interfaces and link-local routes are not changes", () => {
   assert.ok(isSameExits(exits(...first, ...second), exits(...second, ...first)));
   assert.ok(!isSameExits(exits(...first), exits(...second)));
   assert.ok(!isSameExits(undefined, exits(...second)));
+});
+
+test('exits are not known while there are more routes than are read', () => {
+  assert.equal(exitsOf({ links, routes: first, unreadRoutes: [4] }), undefined);
 });

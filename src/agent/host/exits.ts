@@ -21,8 +21,14 @@ const rememberedAtMost = 20_000;
 
 /**
  * Among routes with the same destination those with the lowest metric count. Routes of pods' interfaces are omitted.
+ * Undefined if not all routes were read: destinations would seem to move.
  */
-export function exitsOf({ links, routes }: Pick<HostListing, 'links' | 'routes'>): Exits {
+export function exitsOf({
+  links,
+  routes,
+  unreadRoutes = [],
+}: Pick<HostListing, 'links' | 'routes' | 'unreadRoutes'>): Exits | undefined {
+  if (unreadRoutes.length > 0) return undefined;
   const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
   const exits = new Map<Prefix, readonly string[]>();
   const metrics = new Map<Prefix, number>();

@@ -4,18 +4,16 @@ import { type InterfaceAddress, listAddresses } from '../../kernel/netlink/addre
 import { type ConfiguredLink, listConfiguredLinks } from '../../kernel/netlink/devconf.ts';
 import { outgoingPolicies } from '../../kernel/netlink/ipsec.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
-import type { Dumps } from '../../kernel/netlink/protocol/request.ts';
 import { steadyListing } from '../../kernel/netlink/protocol/steady-listing.ts';
-import { listRoutes } from '../../kernel/netlink/route.ts';
-import { mainTable, type RouteRecord } from '../../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { HostAddress, HostFacts, OccupiedRange, Uplink } from '../../model/host.ts';
-import { routeProtocol } from '../../model/ids.ts';
 import { isLinkLocal } from '../../model/network/underlay.ts';
-import { type Address, compareAddresses, isMapped } from '../../net/address.ts';
+import { type Address, type AddressFamily, compareAddresses, isMapped } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { hostPrefix } from '../../net/prefix.ts';
 import { isEndpointName } from '../../pods/interface/names.ts';
+import { mainRoutesLister } from './main-routes.ts';
 
 export interface UplinkChoice {
   /** Interface names, or `auto`. */
@@ -32,8 +30,10 @@ export interface UplinkChoice {
 export interface HostListing {
   readonly links: readonly ConfiguredLink[];
   readonly addresses: readonly InterfaceAddress[];
-  /** Routes of the main table, except heddle's. */
+  /** Routes of the main table, except heddle's: see main-routes.ts. */
   readonly routes: readonly RouteRecord[];
+  /** Families of which the main table has more routes. Absent: none. */
+  readonly unreadRoutes?: readonly AddressFamily[];
   /** Whether IPsec policies apply to packets that the node sends. */
   readonly hasIpsec: boolean;
 }
@@ -42,15 +42,19 @@ export interface HostListing {
  * Returns a function for repeated calls, which throws KernelError. `ipsec`: absent if the kernel does not support it.
  */
 export function hostLister(
-  socket: Dumps,
+  socket: Pick<NetlinkSocket, 'dump' | 'dumpSome' | 'get'>,
   ipsec: Pick<NetlinkSocket, 'get'> | undefined,
 ): () => HostListing {
   const list = steadyListing(socket, (dumps) => ({
     links: listConfiguredLinks(dumps),
     addresses: listAddresses(dumps),
-    routes: listRoutes(dumps, { table: mainTable, withoutProtocol: routeProtocol }),
   }));
-  return () => ({ ...list(), hasIpsec: ipsec !== undefined && outgoingPolicies(ipsec) > 0 });
+  const routes = mainRoutesLister(socket);
+  return () => ({
+    ...list(),
+    ...routes(),
+    hasIpsec: ipsec !== undefined && outgoingPolicies(ipsec) > 0,
+  });
 }
 
 /** Returns `previous` if nothing changed, because results derived from it are memoized by reference. */

@@ -27,7 +27,9 @@ const still = {
   ruleSets: [],
   policyRules: [],
   policyRoutes: [],
+  isPolicyWhole: true,
   localRoutes: [],
+  areLocalRoutesWhole: true,
   foreignNeighbours: [],
 };
 

@@ -6,6 +6,7 @@ import { listAddresses } from '../../kernel/netlink/address.ts';
 import { listLinks } from '../../kernel/netlink/link.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
 import { listNeighbours, type Neighbour } from '../../kernel/netlink/neighbour.ts';
+import { PartialDumps } from '../../kernel/netlink/partial-listing.ts';
 import { listRoutes } from '../../kernel/netlink/route.ts';
 import { mainTable, type RouteRecord } from '../../kernel/netlink/route-record.ts';
 import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
@@ -21,17 +22,18 @@ export function kernelView(): KernelView {
   const links = listLinks(socket);
   const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
   const dev = (ifIndex: IfIndex): string => names.get(ifIndex) ?? `index ${ifIndex}`;
+  const first = new PartialDumps(socket, { most: mostLines });
   const nftables = nft.listTable('inet', nftTableName);
   const some = (lines: readonly string[]): readonly string[] => lines.slice(0, mostLines);
   return {
     links: some(links.map(linkText)),
     addresses: some(
-      listAddresses(socket).map(
+      listAddresses(first).map(
         ({ ifIndex, address, prefixLength }) => `${address}/${prefixLength} dev ${dev(ifIndex)}`,
       ),
     ),
-    routes: some(listRoutes(socket).map((route) => routeText(route, dev))),
-    neighbours: some(listNeighbours(socket).map((neighbour) => neighbourText(neighbour, dev))),
+    routes: some(listRoutes(first).map((route) => routeText(route, dev))),
+    neighbours: some(listNeighbours(first).map((neighbour) => neighbourText(neighbour, dev))),
     ...(nftables === undefined ? {} : { nftables }),
   };
 }

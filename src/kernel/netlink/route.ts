@@ -24,6 +24,10 @@ import type { NetlinkSocket } from './socket.ts';
 const messages = { create: 24, delete: 25, get: 26 } as const;
 // rtm_protocol of struct rtmsg.
 const protocolPlace = 5;
+/** RTM_F_FIB_MATCH */
+const fibMatch = 0x2000;
+// Also for a route of type blackhole, unreachable or prohibit.
+const noRoute = ['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL'];
 
 /** Equivalent to: `ip route add [TYPE] PREFIX [via A] [dev X] ...`. Throws KernelError (EEXIST; ENETUNREACH: the gateway). */
 export function addRoute(requests: RequestSink, route: RouteRecord): void {
@@ -56,8 +60,6 @@ export interface RouteFilter {
   readonly protocol?: number | undefined;
   readonly type?: RouteType | undefined;
   readonly ifIndex?: IfIndex | undefined;
-  /** Routes of this protocol are omitted without parsing. The kernel cannot filter them. */
-  readonly withoutProtocol?: number;
 }
 
 /**
@@ -90,6 +92,38 @@ export function lookUpRoute(socket: NetlinkSocket, destination: Address): RouteR
   return socket.get(query, readRoute);
 }
 
+/**
+ * The listed route that a packet of this node to `destination` takes; undefined if none does.
+ * Equivalent to: `ip route get fibmatch A`. Throws KernelError.
+ */
+export function matchedRoute(
+  socket: Pick<NetlinkSocket, 'get'>,
+  destination: Address,
+): RouteRecord | undefined {
+  const family = addressFamily(destination);
+  const prefixLength = familyBits(family);
+  const query: Query = {
+    call: 'route match',
+    subject: destination,
+    type: messages.get,
+    write: (message) => {
+      writeRouteHeader(message, { family, prefixLength, flags: fibMatch });
+      message.attribute(routeAttributes.destination, addressBytes(destination));
+    },
+  };
+  try {
+    return socket.get(query, readRoute);
+  } catch (error) {
+    if (isKernelError(error, ...noRoute)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a listed route is of this protocol, before it is parsed. The kernel cannot omit those of one protocol. */
+export function isOfProtocol(payload: Buffer, protocol: number): boolean {
+  return payload[protocolPlace] === protocol;
+}
+
 function listFamily(socket: Dumps, family: AddressFamily, filter: RouteFilter): RouteRecord[] {
   const query: Query = {
     call: 'route list',
@@ -98,10 +132,7 @@ function listFamily(socket: Dumps, family: AddressFamily, filter: RouteFilter): 
     write: (message) => writeFilter(message, family, filter),
   };
   try {
-    const { withoutProtocol } = filter;
-    return socket.dump(query, (payload) =>
-      payload[protocolPlace] === withoutProtocol ? undefined : readRoute(payload),
-    );
+    return socket.dump(query, readRoute);
   } catch (error) {
     // A table that never had a route does not exist.
     if (filter.table !== undefined && isKernelError(error, 'ENOENT')) return [];

@@ -129,27 +129,17 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   /**
    * Like `dump`, for a list whose length another process controls: returns the first `most` answers, and whether these
    * are all. The kernel builds a list piece by piece and drops it with its socket, so a long one costs only its
-   * beginning. A list that changes meanwhile is not read again.
+   * beginning. A list that changes during every attempt is returned as it was read last.
    */
   dumpSome<Result>(
     query: Query,
     read: (payload: Buffer) => Result | undefined,
     most: number,
   ): { readonly results: readonly Result[]; readonly isWhole: boolean } {
-    const results: Result[] = [];
-    try {
-      for (const message of this.#answers(query)) {
-        if (isEnd(query, message)) return { results, isWhole: true };
-        if (results.length === most) break;
-        const result = read(message.payload);
-        if (result !== undefined) results.push(result);
-      }
-    } catch (error) {
-      this.#startOver();
-      throw error;
+    for (let attempt = 1; ; attempt++) {
+      const { isInterrupted, ...some } = this.#dumpSomeOnce(query, read, most);
+      if (!isInterrupted || attempt === dumpAttempts) return some;
     }
-    this.#startOver();
-    return { results, isWhole: false };
   }
 
   /**
@@ -258,6 +248,29 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
         throw refused(query, readAcknowledgement(message));
       }
     }
+  }
+
+  #dumpSomeOnce<Result>(
+    query: Query,
+    read: (payload: Buffer) => Result | undefined,
+    most: number,
+  ): { results: readonly Result[]; isWhole: boolean; isInterrupted: boolean } {
+    const results: Result[] = [];
+    let isInterrupted = false;
+    try {
+      for (const message of this.#answers(query)) {
+        if ((message.flags & messageFlags.dumpInterrupted) !== 0) isInterrupted = true;
+        if (isEnd(query, message)) return { results, isWhole: true, isInterrupted };
+        if (results.length === most) break;
+        const result = read(message.payload);
+        if (result !== undefined) results.push(result);
+      }
+    } catch (error) {
+      this.#startOver();
+      throw error;
+    }
+    this.#startOver();
+    return { results, isWhole: false, isInterrupted };
   }
 
   /** Undefined if the list changed while it was read. */

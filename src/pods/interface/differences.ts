@@ -81,8 +81,8 @@ function podSideDifferences(
 ): string[] {
   const differences: string[] = [];
   const dumps = {
-    addresses: new PartialDumps(pod, mostListed),
-    routes: new PartialDumps(pod, mostListed),
+    addresses: new PartialDumps(pod, { most: mostListed }),
+    routes: new PartialDumps(pod, { most: mostListed }),
   };
   const assigned = listAddresses(dumps.addresses, { ifIndex });
   const routes = listRoutes(dumps.routes, { table: mainTable, ifIndex });

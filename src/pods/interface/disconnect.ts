@@ -72,7 +72,7 @@ function fewAddresses(
   pod: NetlinkSocket,
   ifIndex: IfIndex,
 ): readonly InterfaceAddress[] | undefined {
-  const dumps = new PartialDumps(pod, mostAddresses);
+  const dumps = new PartialDumps(pod, { most: mostAddresses });
   const addresses = listAddresses(dumps, { ifIndex });
   return dumps.isWhole ? addresses : undefined;
 }

@@ -265,6 +265,23 @@ testFacts([
     undefined,
   ],
   [
+    'more rules than are read, among which the one for main may be',
+    'routing-rules',
+    {
+      kernel: {
+        isPolicyWhole: false,
+        policyRules: policyRules.filter(({ table }) => table !== 254),
+      },
+    },
+    /^note: there are more routing rules, or routes in the tables they look up, than are checked/,
+  ],
+  [
+    'a table main and a table local with more routes than are read',
+    'routes',
+    { host: { unreadRoutes: [4] }, kernel: { areLocalRoutesWhole: false } },
+    /^note: table main \(IPv4\) and table local have more than 10000 routes of other software; the rest was not checked/,
+  ],
+  [
     'no rule for main',
     'routing-rules',
     { kernel: { policyRules: policyRules.filter(({ table }) => table !== 254) } },

@@ -18,7 +18,8 @@ import {
 } from '../../../net/prefix.ts';
 import { isEndpointName } from '../../../pods/interface/names.ts';
 import type { HostListing } from '../../host/facts.ts';
-import type { ObservedNode } from '../observed/observed-node.ts';
+import { mostRoutes } from '../../host/main-routes.ts';
+import type { ObservedKernel, ObservedNode } from '../observed/observed-node.ts';
 import { type Finding, note, problem, some } from './fact.ts';
 import { refusalFindings } from './refusal-checks.ts';
 import { applies, type RoutedPackets, type Sender } from './rule-applies.ts';
@@ -36,6 +37,20 @@ export function routeFindings({ kernel, desired }: ObservedNode): readonly Findi
   return [
     ...(texts.length === 0 ? [] : [problem(some(texts))]),
     ...(outer.length === 0 ? [] : [note(some(outer))]),
+    ...unreadRoutes(kernel),
+  ];
+}
+
+function unreadRoutes({ host, areLocalRoutesWhole }: ObservedKernel): readonly Finding[] {
+  const tables = [
+    ...(host.unreadRoutes ?? []).map((family) => `table main (IPv${family})`),
+    ...(areLocalRoutesWhole ? [] : ['table local']),
+  ];
+  if (tables.length === 0) return [];
+  return [
+    note(
+      `${tables.join(' and ')} ${tables.length === 1 ? 'has' : 'have'} more than ${mostRoutes} routes of other software; the rest was not checked: it may take addresses from pod ranges`,
+    ),
   ];
 }
 
@@ -153,7 +168,9 @@ const rangeFinder = memoize((own: readonly PodRange[]) =>
 
 /** Which table is looked up first for packets to pods, and which packets additional rules refuse. */
 export function ruleFindings(node: ObservedNode): readonly Finding[] {
-  return ([4, 6] as const).flatMap((family) => {
+  const unread =
+    'there are more routing rules, or routes in the tables they look up, than are checked: the rest may divert packets of pods';
+  const found = ([4, 6] as const).flatMap((family) => {
     const pods = caughtOf(node, { family, sender: 'pods' });
     const known = new Set(pods.map(({ caught }) => caught));
     // A rule that affects both senders is reported once.
@@ -166,6 +183,7 @@ export function ruleFindings(node: ObservedNode): readonly Finding[] {
       ...refusalFindings(node, family, known),
     ];
   });
+  return node.kernel.isPolicyWhole ? found : [...found, note(unread)];
 }
 
 interface Caught {
@@ -177,6 +195,7 @@ function caughtOf(
   { kernel, desired, nodeAddresses }: ObservedNode,
   { family, sender }: { readonly family: 4 | 6; readonly sender: Sender },
 ): readonly Caught[] {
+  const { policyRoutes: routes, isPolicyWhole: isWhole } = kernel;
   const rules = kernel.policyRules.filter((rule) => rule.family === family);
   const isOfFamily = (prefix: Prefix): boolean => prefixFamily(prefix) === family;
   const own = desired.podRanges.map(({ prefix }) => prefix).filter(isOfFamily);
@@ -186,7 +205,7 @@ function caughtOf(
     sender === 'pods' ? own.slice(0, 1) : nodeAddresses.map(hostPrefix).filter(isOfFamily);
   return sources.flatMap((source) =>
     [...own, ...remote].flatMap((range) => {
-      const caught = caughtBy({ rules, routes: kernel.policyRoutes, sender, source, range });
+      const caught = caughtBy({ rules, routes, isWhole, sender, source, range });
       return caught === undefined ? [] : [{ range, caught }];
     }),
   );
@@ -204,6 +223,8 @@ function ruleProblems(all: readonly Caught[], packets: string): readonly Finding
 interface Lookup extends RoutedPackets {
   readonly rules: readonly ListedRule[];
   readonly routes: readonly RouteRecord[];
+  /** Whether there are no more rules. */
+  readonly isWhole: boolean;
 }
 
 /** What prevents a lookup of the main table for packets to a range; undefined: nothing. */
@@ -232,5 +253,5 @@ function caughtBy(lookup: Lookup): string | undefined {
     );
     if (route !== undefined) return `rule ${priority} (table ${table}: ${route.destination})`;
   }
-  return 'a missing lookup of table main';
+  return lookup.isWhole ? 'a missing lookup of table main' : undefined;
 }

@@ -43,6 +43,12 @@ testFacts([
     /^problem: no route leads to the tunnel endpoints 203\.0\.113\.12: pods of these nodes cannot/,
   ],
   [
+    'no route leads to the other node among the first of many',
+    'tunnel-address',
+    { desired: toEnd, host: { routes: [network], unreadRoutes: [4] } },
+    undefined,
+  ],
+  [
     'a route refuses the other node',
     'tunnel-address',
     { desired: toEnd, host: { routes: [network, route('0.0.0.0/0', { type: 'unreachable' })] } },

@@ -37,7 +37,10 @@ function unroutedEnds({ desired, kernel }: ObservedNode): readonly Finding[] {
   const ways = [...kernel.host.routes, ...kernel.policyRoutes]
     .filter(({ type }) => type === 'unicast')
     .map(({ destination }) => destination);
-  const unrouted = [...ends].filter(addressesOutside(ways));
+  const { unreadRoutes = [] } = kernel.host;
+  const unrouted = [...ends]
+    .filter((end) => !unreadRoutes.includes(addressFamily(end)))
+    .filter(addressesOutside(ways));
   if (unrouted.length === 0) return [];
   return [
     problem(

@@ -4,14 +4,16 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { memoizeLast } from '../../../base/memoize.ts';
+import { type PartialListing, partialListing } from '../../../kernel/netlink/partial-listing.ts';
 import type { Dumps } from '../../../kernel/netlink/protocol/request.ts';
-import { steadyListing } from '../../../kernel/netlink/protocol/steady-listing.ts';
-import { listRoutes } from '../../../kernel/netlink/route.ts';
+import { isOfProtocol, listRoutes } from '../../../kernel/netlink/route.ts';
 import { localTable, mainTable, type RouteRecord } from '../../../kernel/netlink/route-record.ts';
 import { type ListedRule, listRules } from '../../../kernel/netlink/rule.ts';
+import type { NetlinkSocket } from '../../../kernel/netlink/socket.ts';
 import { readSysctl, type SysctlName, sysctlFile } from '../../../kernel/sysctl.ts';
 import type { DesiredState } from '../../../model/desired.ts';
 import type { HostListing } from '../../host/facts.ts';
+import { mostRoutes } from '../../host/main-routes.ts';
 import type { RuleSet } from '../rules/rule-set.ts';
 import type { CgroupPrograms } from './cgroup-programs.ts';
 import { ForeignNeighbours } from './foreign-neighbours.ts';
@@ -24,7 +26,7 @@ import { readSeparately } from './separately.ts';
 
 export interface NodeObserverOptions {
   /** In the namespace of the calling thread, like `nft`. */
-  readonly socket: Dumps;
+  readonly socket: Pick<NetlinkSocket, 'dump' | 'dumpSome'>;
   readonly nft: RuleListing;
   readonly programs: Pick<ForeignPrograms, 'look'>;
   readonly cgroups: Pick<CgroupPrograms, 'look'>;
@@ -41,8 +43,8 @@ export class NodeObserver {
   readonly #options: NodeObserverOptions;
   readonly #rules: ForeignRules;
   readonly #legacy: LegacyRules;
-  readonly #policy: () => Pick<ObservedKernel, 'policyRules' | 'policyRoutes'>;
-  readonly #localRoutes: () => readonly RouteRecord[];
+  readonly #policy: () => Policy;
+  readonly #localRoutes: () => PartialListing<readonly RouteRecord[]>;
   readonly #neighbours: ForeignNeighbours;
   readonly #joined = memoizeLast(joined);
   readonly #now: () => number;
@@ -54,12 +56,13 @@ export class NodeObserver {
     this.#now = options.now ?? (() => performance.now());
     this.#rules = new ForeignRules(options.nft, this.#now);
     this.#legacy = new LegacyRules(options.printLegacy, this.#now);
-    this.#policy = steadyListing(options.socket, (dumps) => {
-      const policyRules = listRules(dumps);
-      return { policyRules, policyRoutes: routesAskedFor(dumps, policyRules) };
-    });
+    this.#policy = policyLister(options.socket);
     this.#neighbours = new ForeignNeighbours(options.socket, this.#now);
-    this.#localRoutes = steadyListing(options.socket, listLocalRoutes);
+    const foreign = {
+      most: mostRoutes,
+      omits: (payload: Buffer): boolean => isOfProtocol(payload, ofKernel),
+    };
+    this.#localRoutes = partialListing(options.socket, foreign, listLocalRoutes);
   }
 
   /** A part that cannot be read throws its error when it is used. */
@@ -67,6 +70,7 @@ export class NodeObserver {
     const now = this.#now();
     const legacy = once(() => this.#legacy.look(legacyTablesInUse()));
     const policy = once(this.#policy);
+    const localRoutes = once(this.#localRoutes);
     const overflows = (): number =>
       sumOf('stat/arp_cache', tableFulls) + sumOf('stat/ndisc_cache', tableFulls);
     return readSeparately<ObservedKernel>({
@@ -79,7 +83,9 @@ export class NodeObserver {
       },
       policyRules: () => policy().policyRules,
       policyRoutes: () => policy().policyRoutes,
-      localRoutes: () => this.#localRoutes(),
+      isPolicyWhole: () => policy().isWhole,
+      localRoutes: () => localRoutes().result,
+      areLocalRoutesWhole: () => localRoutes().isWhole,
       foreignNeighbours: () => this.#neighbours.look(desired.uplinks.map(({ ifIndex }) => ifIndex)),
       foreignPrograms: () => this.#options.programs.look(desired),
       cgroupPrograms: () => this.#options.cgroups.look(),
@@ -103,6 +109,25 @@ function joined(left: readonly RuleSet[], right: readonly RuleSet[]): readonly R
   return [...left, ...right];
 }
 
+interface Policy extends Pick<ObservedKernel, 'policyRules' | 'policyRoutes'> {
+  readonly isWhole: boolean;
+}
+
+// Of each family: a rule costs ten times as much as a route, because it is compared with every pod range.
+const mostRules = 1_000;
+
+function policyLister(socket: Pick<NetlinkSocket, 'dumpSome'>): () => Policy {
+  const rules = partialListing(socket, { most: mostRules }, listRules);
+  const routes = memoizeLast((policyRules: readonly ListedRule[]) =>
+    partialListing(socket, { most: mostRoutes }, (dumps) => routesAskedFor(dumps, policyRules)),
+  );
+  return () => {
+    const { result: policyRules, ...ofRules } = rules();
+    const { result: policyRoutes, isWhole } = routes(policyRules)();
+    return { policyRules, policyRoutes, isWhole: ofRules.isWhole && isWhole };
+  };
+}
+
 function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly RouteRecord[] {
   const tables = new Set(rules.flatMap(({ table }) => (table === undefined ? [] : [table])));
   return [...tables]
@@ -110,18 +135,22 @@ function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly Ro
     .flatMap((table) => listRoutes(dumps, { table }));
 }
 
+/** RTPROT_KERNEL */
+const ofKernel = 2;
+
 // All types except multicast.
 const misleadingTypes = [
   ...(['local', 'unicast', 'blackhole', 'unreachable', 'prohibit', 'throw'] as const),
   ...(['broadcast', 'anycast'] as const),
 ];
 
-// The kernel filters by type, because this table has an IPv6 multicast route per pod interface.
+// The kernel filters IPv6 routes by type, because this table has a multicast route per pod interface. It keeps IPv4
+// routes of the tables local and main together, and goes through all of them for each request.
 function listLocalRoutes(dumps: Dumps): readonly RouteRecord[] {
-  const ofKernel = 2;
-  return misleadingTypes.flatMap((type) =>
-    listRoutes(dumps, { table: localTable, type, withoutProtocol: ofKernel }),
-  );
+  return [
+    ...listRoutes(dumps, { family: 4, table: localTable }),
+    ...misleadingTypes.flatMap((type) => listRoutes(dumps, { family: 6, table: localTable, type })),
+  ];
 }
 
 function readSettings(): ReadonlyMap<SysctlName, string> {

@@ -27,8 +27,11 @@ export interface ObservedKernel {
   readonly policyRules: readonly ListedRule[];
   /** Routes of tables other than main and local, read only if a rule looks up such a table. */
   readonly policyRoutes: readonly RouteRecord[];
+  /** Whether there are no more routing rules, and no more routes in their tables. */
+  readonly isPolicyWhole: boolean;
   /** Routes of type and table local, without those that the kernel creates for the node's addresses. */
   readonly localRoutes: readonly RouteRecord[];
+  readonly areLocalRoutesWhole: boolean;
   /** Permanent entries at uplinks, set by another process. */
   readonly foreignNeighbours: readonly Neighbour[];
   /**
