@@ -51,8 +51,10 @@ export const nodeFacts: readonly NodeFact[] = [
   },
   {
     id: 'links',
-    title: 'uplinks and interfaces of pods are up and not part of a bridge or VRF',
-    remedy: byHand('bring the interface up, or remove it from the bridge or VRF'),
+    title: 'uplinks and interfaces of pods are up, use ARP and are not part of a bridge or VRF',
+    remedy: byHand(
+      'bring the interface up, ip link set dev NAME arp on, or remove it from the bridge or VRF',
+    ),
     check: linkFindings,
   },
   {

@@ -1,11 +1,23 @@
-import { testFacts } from '../../../../test/support/fact-rows.ts';
-import { ipv6, kernel, link, links, podName, route } from '../../../../test/support/sound-node.ts';
+import { type FactRow, testFacts } from '../../../../test/support/fact-rows.ts';
+import {
+  eth0,
+  ipv6,
+  kernel,
+  link,
+  links,
+  podName,
+  route,
+} from '../../../../test/support/sound-node.ts';
+import { parseAddress } from '../../../net/address.ts';
 import type { IfIndex } from '../../../net/if-index.ts';
 import { parseMac } from '../../../net/mac.ts';
 
 const overlay = { name: 'heddle_vxlan', port: 4789, vni: 1, mtuBytes: 1450, underlay: 4 } as const;
 const vxlan = { collectMetadata: false, port: 4789, id: 77 };
 const vrf = [...links, link(9, 'red', { kind: 'vrf' })];
+const mac = parseMac('02:00:5e:10:00:02');
+const address = parseAddress('192.0.2.12');
+const entry = { ifIndex: eth0, address, mac, state: 'permanent' } as const;
 
 testFacts([
   [
@@ -228,4 +240,29 @@ testFacts([
     { desired: { pathMtuBytes: 1450 } },
     /^note: .* 1450 bytes .*: shop\/web-1/,
   ],
+  ...(
+    [
+      ['an uplink without ARP', {}, [], /^problem: uplink eth0 does not ask for MAC addresses/],
+      [
+        'an uplink without ARP, where the kernel made an entry',
+        {},
+        [{ ...entry, state: 'noarp' }],
+        /reach the next hops 192\.0\.2\.12; ip link set dev eth0 arp on$/,
+      ],
+      ['an uplink without ARP and a permanent entry', {}, [entry], undefined],
+      ['an uplink of a kind without ARP', { kind: 'ipvlan' }, [], undefined],
+      ['an uplink with ARP', { noArp: false }, [], undefined],
+    ] as const
+  ).map(
+    ([what, fields, foreignNeighbours, expected]): FactRow => [
+      what,
+      'links',
+      {
+        host: { links: [link(1, 'lo'), link(eth0, 'eth0', { mac, noArp: true, ...fields })] },
+        kernel: { foreignNeighbours },
+        desired: { nextHops: [{ address: entry.address, ifIndex: eth0 }] },
+      },
+      expected,
+    ],
+  ),
 ]);

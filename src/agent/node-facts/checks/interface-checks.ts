@@ -10,8 +10,9 @@ import type { IfIndex } from '../../../net/if-index.ts';
 import { prefixFamily } from '../../../net/prefix.ts';
 import { gatewayMac } from '../../../pods/interface/gateway.ts';
 import { isEndpointName } from '../../../pods/interface/names.ts';
-import type { ObservedNode } from '../observed/observed-node.ts';
+import type { ObservedKernel, ObservedNode } from '../observed/observed-node.ts';
 import { type Finding, note, problem, some } from './fact.ts';
+import { hasNoArp } from './next-hop-checks.ts';
 
 export function forwardingFindings(node: ObservedNode): readonly Finding[] {
   const { desired, kernel } = node;
@@ -144,9 +145,31 @@ export function linkFindings({ kernel, desired }: ObservedNode): readonly Findin
   }
   return [
     ...found,
+    ...unresolvedFindings(uplinks, kernel, desired),
     ...otherMacFindings(byIndex, desired),
     ...masterFindings(uplinks, byIndex, desired),
   ];
+}
+
+// The kernel addresses packets of an Ethernet interface with NOARP to the interface itself, except to neighbours with
+// permanent entries.
+function unresolvedFindings(
+  uplinks: readonly ConfiguredLink[],
+  { foreignNeighbours }: ObservedKernel,
+  { nextHops }: DesiredState,
+): readonly Finding[] {
+  return uplinks.filter(hasNoArp).flatMap(({ ifIndex, name }) => {
+    const permanent = foreignNeighbours
+      .filter((each) => each.ifIndex === ifIndex && each.state === 'permanent')
+      .map(({ address }) => address);
+    const lost = nextHops.filter(
+      (hop) => hop.ifIndex === ifIndex && !permanent.includes(hop.address),
+    );
+    if (lost.length === 0) return [];
+    const hops = some(lost.map(({ address }) => address));
+    const text = `uplink ${name} does not ask for MAC addresses (NOARP): no packets reach the next hops ${hops}`;
+    return [problem(`${text}; ip link set dev ${name} arp on`)];
+  });
 }
 
 // Packets that a pod sends to the node's stack carry its gateway's MAC address. The kernel drops them if the interface

@@ -1,5 +1,5 @@
 import { testFacts } from '../../../../test/support/fact-rows.ts';
-import { eth0, gateway } from '../../../../test/support/sound-node.ts';
+import { eth0, gateway, link } from '../../../../test/support/sound-node.ts';
 import { parseAddress } from '../../../net/address.ts';
 import { parseMac } from '../../../net/mac.ts';
 
@@ -32,6 +32,16 @@ testFacts([
     'next-hops',
     {
       kernel: { foreignNeighbours: [{ ...permanent, address: parseAddress('192.0.2.99') }] },
+      desired: { nextHops },
+    },
+    undefined,
+  ],
+  [
+    'one that the kernel made because the interface has no ARP',
+    'next-hops',
+    {
+      host: { links: [link(eth0, 'eth0', { mac, noArp: true })] },
+      kernel: { foreignNeighbours: [{ ...permanent, state: 'noarp', address: other }] },
       desired: { nextHops },
     },
     undefined,

@@ -1,5 +1,6 @@
 // Facts about permanent neighbour entries of next hops (other nodes, routers) set by another process.
 
+import type { ConfiguredLink } from '../../../kernel/netlink/devconf.ts';
 import type { ObservedNode } from '../observed/observed-node.ts';
 import { type Finding, note, some } from './fact.ts';
 
@@ -9,7 +10,11 @@ export function nextHopFindings({ kernel, desired }: ObservedNode): readonly Fin
   const { foreignNeighbours, host } = kernel;
   if (foreignNeighbours.length === 0) return [];
   const isNextHop = new Set(desired.nextHops.map(keyOf));
-  const found = foreignNeighbours.filter((each) => isNextHop.has(keyOf(each)));
+  // The kernel itself makes such entries where the interface has no ARP, which is a fact of its own.
+  const noArp = new Set(host.links.filter(hasNoArp).map(({ ifIndex }) => ifIndex));
+  const found = foreignNeighbours.filter(
+    (each) => isNextHop.has(keyOf(each)) && !(each.state === 'noarp' && noArp.has(each.ifIndex)),
+  );
   if (found.length === 0) return [];
   const names = new Map(host.links.map(({ ifIndex, name }) => [ifIndex, name]));
   const all = found.map(
@@ -21,6 +26,17 @@ export function nextHopFindings({ kernel, desired }: ObservedNode): readonly Fin
       `another process has set permanent neighbour entries: ${some(all)}; a wrong MAC address there cuts pods off from everything behind that next hop`,
     ),
   ];
+}
+
+// Interfaces of Ethernet networks. Others with MAC addresses (ipvlan in mode l3, dummy, VRF) never use ARP.
+const ethernet: ReadonlySet<string | undefined> = new Set([
+  undefined,
+  ...['vlan', 'bond', 'team', 'bridge', 'veth', 'macvlan', 'macvtap'],
+]);
+
+/** Whether the kernel resolves no addresses at an interface that needs it. */
+export function hasNoArp({ noArp, mac, kind }: ConfiguredLink): boolean {
+  return noArp && mac !== undefined && ethernet.has(kind);
 }
 
 function keyOf({
