@@ -240,22 +240,15 @@ function nothingDesired(
 
 const exitsOfListing = memoize(exitsOf);
 
-/** Addresses behind the Service `kubernetes`, whichever address this node uses itself. */
-const apiServerEndpoints = memoize(
-  (slices: ReadonlyMap<string, ClusterEndpointSlice>): readonly Address[] =>
-    [...slices.values()]
-      .filter(isApiServerSlice)
-      .flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses))
-      .slice(0, apiServersAtMost),
-);
-
 /**
- * The slice with this name belongs to the API server, which reverts changes by others. Another slice with the Service's
- * label, which anyone who may write slices in `default` can create, could take the range of every Node that contains
- * its addresses.
+ * Addresses behind the Service `kubernetes`, whichever address this node uses itself. The slice with this name belongs
+ * to the API server, which reverts changes by others. Another slice with the Service's label, which anyone who may write
+ * slices in `default` can create, could take the range of every Node that contains its addresses.
  */
-function isApiServerSlice({ namespace, name, service }: ClusterEndpointSlice): boolean {
-  return namespace === 'default' && name === 'kubernetes' && service === 'kubernetes';
+function apiServerEndpoints(slices: ReadonlyMap<string, ClusterEndpointSlice>): readonly Address[] {
+  const slice = slices.get('default/kubernetes');
+  if (slice?.service !== 'kubernetes') return [];
+  return slice.endpoints.flatMap(({ addresses }) => addresses).slice(0, apiServersAtMost);
 }
 
 const apiServersAtMost = 64;

@@ -39,6 +39,14 @@ export const portField: z.ZodType<Port> = z.unknown().transform((value, context)
   return issue(context, value, 'is not a port (1-65535)');
 });
 
+/** The API treats 0 as absent. */
+export const optionalPortField: z.ZodType<Port | undefined> = optional(z.unknown()).transform(
+  (value, context) => {
+    if (value === undefined || value === 0) return undefined;
+    return isPort(value) ? value : issue(context, value, 'is not a port (1-65535)');
+  },
+);
+
 /**
  * A number, or the name of a container port (IANA_SVC_NAME: at most 15 characters of a-z, 0-9 and -, including a
  * letter).

@@ -31,6 +31,8 @@ export interface ClusterNode extends ObjectMeta {
   readonly addresses: readonly Address[];
   /** Absent if there are none. */
   readonly taints?: readonly NodeTaint[] | undefined;
+  /** The label `topology.kubernetes.io/zone`. */
+  readonly zone?: string | undefined;
 }
 
 export interface NodeTaint {
@@ -82,23 +84,54 @@ export interface ServicePort {
   readonly nodePort?: Port | undefined;
 }
 
+/** `Local`: only endpoints on the node that translates. */
+export type TrafficPolicy = 'Cluster' | 'Local';
+
+export interface LoadBalancerAddress {
+  readonly address: Address;
+  /** Set for `ipMode: Proxy`: packets must go through the load balancer, so nodes do not translate the address. */
+  readonly isProxied?: true;
+}
+
+/** A field that has its default is absent, because there are tens of thousands of Services. */
 export interface ClusterService extends NamespacedMeta {
   readonly type: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName';
   /** Empty for a headless service. */
   readonly clusterAddresses: readonly Address[];
+  /** `spec.externalIPs` */
   readonly externalAddresses: readonly Address[];
+  /** `status.loadBalancer.ingress` */
+  readonly loadBalancerAddresses?: readonly LoadBalancerAddress[] | undefined;
+  /** Sources that may use the load balancer's addresses; absent: all. */
+  readonly sourceRanges?: readonly Prefix[] | undefined;
   readonly ports: readonly ServicePort[];
   /** Absent: the service's endpoint slices are written by another controller. */
   readonly selector?: Labels | undefined;
+  /** `sessionAffinity: ClientIP` with its timeout; absent: no affinity. */
+  readonly affinitySeconds?: number | undefined;
+  /** For the cluster addresses; absent: Cluster. */
+  readonly internalPolicy?: TrafficPolicy | undefined;
+  /** For all other addresses and node ports; absent: Cluster. */
+  readonly externalPolicy?: TrafficPolicy | undefined;
+  readonly healthCheckPort?: Port | undefined;
+  /** The controller that writes the slices reports every endpoint as ready. */
+  readonly publishesNotReady?: true;
+  /** A label says that Kubernetes' own proxies must not serve it: see `isUnproxied` in parse-service.ts. */
+  readonly isUnproxied?: true;
 }
 
+/** Absent conditions have been replaced by the API's defaults. */
 export interface SliceEndpoint {
+  /** All reach the same endpoint. */
   readonly addresses: readonly Address[];
   readonly ready: boolean;
   readonly serving: boolean;
   readonly terminating: boolean;
   readonly node?: string | undefined;
   readonly zone?: string | undefined;
+  /** Hints: zones and nodes whose clients should use it; absent: none. */
+  readonly forZones?: readonly string[] | undefined;
+  readonly forNodes?: readonly string[] | undefined;
 }
 
 export interface SlicePort {
@@ -114,6 +147,8 @@ export interface ClusterEndpointSlice extends NamespacedMeta {
   readonly addressType: 'IPv4' | 'IPv6' | 'FQDN';
   readonly endpoints: readonly SliceEndpoint[];
   readonly ports: readonly SlicePort[];
+  /** See `ClusterService.isUnproxied`. */
+  readonly isUnproxied?: true;
 }
 
 export interface LabelRequirement {

@@ -29,6 +29,7 @@ const node = z.object({
 export function parseNode(raw: unknown, object: string): ClusterNode {
   const { metadata, spec, status } = parseFields(node, raw, object);
   const taints = spec?.taints ?? [];
+  const zone = metadata.labels['topology.kubernetes.io/zone'];
   const ranges = podCidrs(spec, object);
   const addresses = internalAddresses(status?.addresses ?? [], object);
   const parsed = {
@@ -36,6 +37,7 @@ export function parseNode(raw: unknown, object: string): ClusterNode {
     podCidrs: ranges.values,
     addresses: addresses.values,
     ...(taints.length > 0 && { taints }),
+    ...(zone !== undefined && { zone }),
   };
   const [flaw] = [...ranges.flaws, ...addresses.flaws];
   if (flaw !== undefined) throw new FlawedNodeError(flaw, parsed);

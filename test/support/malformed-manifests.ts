@@ -189,6 +189,48 @@ const services: readonly Case[] = [
     service('{ports: [{port: 80, nodePort: -1}]}'),
     ': Service shop/web: spec.ports[0].nodePort: -1 is not a port (1-65535)',
   ],
+  [
+    service('{ports: [{port: 80, nodePort: 65536}]}'),
+    ': Service shop/web: spec.ports[0].nodePort: 65536 is not a port (1-65535)',
+  ],
+  [
+    service('{sessionAffinity: Cookie}'),
+    ': Service shop/web: spec.sessionAffinity: Cookie is not one of None, ClientIP',
+  ],
+  ...['0', '86401', '1.5', 'long'].map(
+    (seconds): Case => [
+      service(`{sessionAffinityConfig: {clientIP: {timeoutSeconds: ${seconds}}}}`),
+      `: Service shop/web: spec.sessionAffinityConfig.clientIP.timeoutSeconds: ${seconds} is not a whole number of seconds from 1 to 86400`,
+    ],
+  ),
+  [
+    service('{internalTrafficPolicy: local}'),
+    ': Service shop/web: spec.internalTrafficPolicy: local is not one of Cluster, Local',
+  ],
+  [
+    service('{externalTrafficPolicy: Zone}'),
+    ': Service shop/web: spec.externalTrafficPolicy: Zone is not one of Cluster, Local',
+  ],
+  [
+    service('{healthCheckNodePort: 70000}'),
+    ': Service shop/web: spec.healthCheckNodePort: 70000 is not a port (1-65535)',
+  ],
+  [
+    service('{loadBalancerSourceRanges: [192.0.2.0/24, 192.0.2.7]}'),
+    ': Service shop/web: spec.loadBalancerSourceRanges[1]: 192.0.2.7 is not a CIDR prefix (address/length)',
+  ],
+  [
+    service('{publishNotReadyAddresses: "yes"}'),
+    ': Service shop/web: spec.publishNotReadyAddresses: yes is not a boolean',
+  ],
+  [
+    service('{}, status: {loadBalancer: {ingress: [{ip: 203.0.113.9, ipMode: Direct}]}}'),
+    ': Service shop/web: status.loadBalancer.ingress[0].ipMode: Direct is not one of VIP, Proxy',
+  ],
+  [
+    service('{}, status: {loadBalancer: {ingress: [{ip: lb.example}]}}'),
+    ': Service shop/web: status.loadBalancer.ingress[0].ip: lb.example is not an IPv4 or IPv6 address',
+  ],
   [service('{selector: {app: 7}}'), ': Service shop/web: spec.selector.app: 7 is not a string'],
 ];
 
@@ -205,6 +247,18 @@ const slices: readonly Case[] = [
   [
     slice('addressType: IPv4, endpoints: [{addresses: [10.201.3.7], conditions: {ready: 1}}]'),
     ': EndpointSlice shop/web-x: endpoints[0].conditions.ready: 1 is not a boolean',
+  ],
+  [
+    slice('addressType: IPv4, endpoints: [{addresses: []}]'),
+    ': EndpointSlice shop/web-x: endpoints[0].addresses: has no address',
+  ],
+  [
+    slice('addressType: IPv4, endpoints: [{addresses: ["2001:db8::7"]}]'),
+    ": EndpointSlice shop/web-x: endpoints[0].addresses[0]: 2001:db8::7 is not of the slice's addressType IPv4",
+  ],
+  [
+    slice('addressType: IPv4, endpoints: [{addresses: [10.201.3.7], hints: {forZones: [z1]}}]'),
+    ': EndpointSlice shop/web-x: endpoints[0].hints.forZones[0]: z1 is not a map',
   ],
   [
     slice('addressType: IPv4, ports: [{port: "80"}]'),

@@ -56,6 +56,6 @@ export class ClusterPolicies {
 
 // Only its name is used, as for a Namespace.
 function readPolicy(key: string, raw: unknown): ObjectMeta {
-  const trimmed = trimRaw('Namespace', key, raw);
+  const trimmed = trimRaw('Namespace', raw);
   return trimParsed(parseNamespace(trimmed, `API server: ClusterNetworkPolicy ${key}`));
 }

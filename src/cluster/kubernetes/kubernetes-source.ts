@@ -24,6 +24,7 @@ import type { Credentials } from './client/credentials.ts';
 import { pause } from './client/pause.ts';
 import { ClusterPolicies } from './cluster-policies.ts';
 import { requireFixed } from './fixed-fields.ts';
+import { budgetOf } from './object-budget.ts';
 import { ObjectStore } from './object-store.ts';
 import { lookForPod, type PodReference } from './pod-look.ts';
 import { Reflector } from './reflector.ts';
@@ -134,6 +135,7 @@ export class KubernetesSource implements ClusterSource {
           readObject(kind, key, raw);
         const store = new ObjectStore(read, onChange, {
           kind,
+          budget: budgetOf(kind),
           cutOf: (raw) => cutOf(kind, raw),
           requireFixed: (versions) => requireFixed(kind, versions),
         });

@@ -1,6 +1,7 @@
 // Limits the memory for the objects of one resource: any tenant can create many large ones. Objects beyond the limit
 // are kept with shortened lists, which is reported.
 
+import type { ClusterKind } from '../parse-object.ts';
 import type { StoredVersions } from './fixed-fields.ts';
 
 /** Bytes as JSON. */
@@ -12,6 +13,13 @@ export interface Budget {
 }
 
 export const defaultBudget: Budget = { object: 65_536, resource: 64 * 2 ** 20 };
+
+/** A slice may have 1,000 endpoints, whose nodes and zones have long names; controllers write 100. */
+const sliceBudget: Budget = { ...defaultBudget, object: 524_288 };
+
+export function budgetOf(kind: ClusterKind): Budget {
+  return kind === 'EndpointSlice' ? sliceBudget : defaultBudget;
+}
 
 export interface ObjectStoreOptions<T> {
   /** Kind of the objects, as shown to users: `Pod`. */

@@ -72,8 +72,8 @@ const large: readonly (readonly [ClusterKind, object])[] = [
   ['Node', { metadata: { ...metadata, namespace: undefined } }],
   ['Namespace', { metadata: { ...metadata, namespace: undefined } }],
   ['Pod', { metadata, spec: { nodeName: 'node-1', containers: [{ name: 'c', ports }] } }],
-  ['Service', { metadata, spec: { clusterIP: '192.0.2.80', selector: map, ports } }],
-  ['EndpointSlice', { metadata, addressType: 'IPv4', endpoints, ports }],
+  ['Service', { metadata, spec: { clusterIP: '192.0.2.80', selector: map } }],
+  ['EndpointSlice', { metadata, addressType: 'IPv4', endpoints: [], ports: [] }],
   [
     'NetworkPolicy',
     { metadata, spec: { podSelector: { matchLabels: map }, ingress: [{ from, ports }] } },
@@ -88,32 +88,57 @@ for (const [kind, raw] of large) {
   });
 }
 
-test("the fields read from Services, the API server's slices and static pods are kept", () => {
-  const service = { clusterIPs: ['192.0.2.80'], externalIPs: ['203.0.113.9'], ports };
-  const kept = readObject('Service', 'shop/a', { metadata, spec: service });
+test('the fields read from Services, slices and static pods are kept', () => {
+  const service = {
+    clusterIPs: ['192.0.2.80'],
+    externalIPs: ['203.0.113.9'],
+    ports: [{ port: 80 }],
+  };
+  const proxyName = 'service.kubernetes.io/service-proxy-name';
+  const kept = readObject('Service', 'shop/a', {
+    metadata: { ...metadata, labels: { ...map, [proxyName]: 'other' } },
+    spec: service,
+  });
   assert.ok('clusterAddresses' in kept);
   assert.deepEqual(kept.clusterAddresses, ['192.0.2.80']);
   assert.deepEqual(kept.externalAddresses, ['203.0.113.9']);
+  assert.deepEqual(
+    kept.ports.map(({ port }) => port),
+    [80],
+  );
+  assert.deepEqual([kept.isUnproxied, kept.labels], [true, {}]);
   const labels = { 'kubernetes.io/service-name': 'kubernetes' };
   const slice = readObject('EndpointSlice', 'default/kubernetes', {
     metadata: { namespace: 'default', name: 'kubernetes', labels },
     addressType: 'IPv4',
     endpoints: [{ addresses: ['192.0.2.1'] }],
+    ports: [{ name: 'https', port: 6443 }],
   });
   assert.ok('endpoints' in slice);
   assert.equal(slice.service, 'kubernetes');
   assert.deepEqual(slice.endpoints[0]?.addresses, ['192.0.2.1']);
-  // Any user who may write slices in `default` can set that label.
-  const other = readObject('EndpointSlice', 'default/kubernetes-x', {
-    metadata: { namespace: 'default', name: 'kubernetes-x', labels },
-    addressType: 'IPv4',
-    endpoints: [{ addresses: ['10.78.1.9'] }],
-  });
-  assert.ok('endpoints' in other);
-  assert.deepEqual(other.endpoints, []);
+  assert.equal(slice.ports[0]?.port, 6443);
+  const zoned = { name: 'a', labels: { ...map, 'topology.kubernetes.io/zone': 'z1' } };
+  const node = readObject('Node', 'a', { metadata: zoned });
+  assert.ok('podCidrs' in node);
+  assert.equal(node.zone, 'z1');
   const hash = { 'kubernetes.io/config.hash': 'abc' };
   const mirror = { metadata: { namespace: 'shop', name: 'a', annotations: hash } };
   assert.deepEqual(readObject('Pod', 'shop/a', mirror).annotations, hash);
+});
+
+test('lists of a Service and a slice that no real use needs are cut', () => {
+  const ranges = many.map((_, index) => `${address(index)}/32`);
+  const service = readObject('Service', 'shop/a', {
+    metadata,
+    spec: { ports, loadBalancerSourceRanges: ranges },
+  });
+  assert.ok('clusterAddresses' in service);
+  assert.deepEqual([service.ports.length, service.sourceRanges?.length], [1_024, 1_024]);
+  const slice = { metadata, addressType: 'IPv4', endpoints, ports };
+  const kept = readObject('EndpointSlice', 'shop/a', slice);
+  assert.ok('endpoints' in kept);
+  assert.deepEqual([kept.endpoints.length, kept.ports.length], [1_000, 1_024]);
 });
 
 test('an annotation that is far too long is cut, but not treated as absent or as another', () => {

@@ -57,7 +57,7 @@ const all: readonly Resource[] = [
 /** Throws InputError. Fields that nothing on a node reads are removed: a Pod of 5-20 kB becomes some 300 bytes. */
 export function readObject(kind: ClusterKind, key: string, raw: unknown): ClusterObject['object'] {
   try {
-    const trimmed = trimRaw(kind, key, raw);
+    const trimmed = trimRaw(kind, raw);
     return trimParsed(parseObject({ kind, key }, trimmed, 'API server').object);
   } catch (error) {
     if (!(error instanceof FlawedNodeError)) throw error;

@@ -3,13 +3,15 @@
 // before the object is parsed. Add a field here when code begins to need it.
 
 import type { ClusterKind, ClusterObject } from '../parse-object.ts';
+import { unproxiedLabels } from '../parse-service.ts';
 
 type Raw = Readonly<Record<string, unknown>>;
 
-const serviceName = 'kubernetes.io/service-name';
-
-/** The API server writes this slice and reverts changes by others. */
-const apiServerSlice = 'default/kubernetes';
+const readLabels: Partial<Record<ClusterKind, readonly string[]>> = {
+  Node: ['topology.kubernetes.io/zone'],
+  Service: unproxiedLabels,
+  EndpointSlice: ['kubernetes.io/service-name', ...unproxiedLabels],
+};
 
 const readAnnotations: Partial<Record<ClusterKind, RegExp>> = {
   Node: /^([a-z0-9.-]+\.)?heddle\.dev\//,
@@ -28,6 +30,12 @@ const mostAddresses = 64;
 const mostClusterAddresses = 2;
 /** Limits for addresses of every type (Hostname, ExternalIP) and for taints. */
 const mostOfNode = 256;
+/** Kubernetes itself has no limit for the ports and source ranges of a Service. Fewer source ranges admit fewer. */
+const mostOfService = 1_024;
+/** The API's limit. */
+const mostEndpoints = 1_000;
+/** A slice has the ports of one Service. */
+const mostSlicePorts = mostOfService;
 
 interface ListField {
   readonly path: readonly string[];
@@ -38,7 +46,13 @@ const cutLists: Partial<Record<ClusterKind, readonly ListField[]>> = {
   Service: [
     { path: ['spec', 'clusterIPs'], most: mostClusterAddresses },
     { path: ['spec', 'externalIPs'], most: mostAddresses },
+    { path: ['spec', 'ports'], most: mostOfService },
+    { path: ['spec', 'loadBalancerSourceRanges'], most: mostOfService },
     { path: ['status', 'loadBalancer', 'ingress'], most: mostAddresses },
+  ],
+  EndpointSlice: [
+    { path: ['endpoints'], most: mostEndpoints },
+    { path: ['ports'], most: mostSlicePorts },
   ],
   Node: [
     { path: ['spec', 'podCIDRs'], most: mostOfNode },
@@ -73,11 +87,11 @@ function withCut(raw: Raw, [field, ...rest]: readonly string[], most: number): R
 }
 
 /** The object in the form that is parsed. */
-export function trimRaw(kind: ClusterKind, key: string, raw: unknown): unknown {
+export function trimRaw(kind: ClusterKind, raw: unknown): unknown {
   if (!isRecord(raw)) return raw;
   const metadata = trimMetadata(kind, raw['metadata']);
   const fields = { metadata, spec: raw['spec'], status: raw['status'] };
-  const trimmed = { ...fields, ...kindFields(kind, key, raw) };
+  const trimmed = { ...fields, ...kindFields(kind, raw) };
   return (cutLists[kind] ?? []).reduce<Raw>(
     (kept, { path, most }) => withCut(kept, path, most),
     trimmed,
@@ -105,13 +119,15 @@ function trimMetadata(kind: ClusterKind, metadata: unknown): unknown {
     uid,
     creationTimestamp,
     deletionTimestamp,
-    labels: kind === 'EndpointSlice' ? sliceLabels(metadata['labels']) : undefined,
+    labels: trimLabels(readLabels[kind], metadata['labels']),
     annotations: trimAnnotations(readAnnotations[kind], metadata['annotations']),
   };
 }
 
-function sliceLabels(labels: unknown): unknown {
-  return isRecord(labels) && serviceName in labels ? { [serviceName]: labels[serviceName] } : {};
+function trimLabels(read: readonly string[] | undefined, labels: unknown): unknown {
+  if (read === undefined || !isRecord(labels)) return undefined;
+  const kept = read.filter((label) => label in labels);
+  return Object.fromEntries(kept.map((label) => [label, labels[label]]));
 }
 
 function trimAnnotations(read: RegExp | undefined, annotations: unknown): unknown {
@@ -130,15 +146,15 @@ function shortAnnotation(value: unknown): unknown {
   return Buffer.from(`${value.slice(0, shownAnnotation)}...`).toString();
 }
 
-function kindFields(kind: ClusterKind, key: string, raw: Raw): Raw {
-  const { spec } = raw;
+function kindFields(kind: ClusterKind, raw: Raw): Raw {
+  const { spec, addressType, endpoints, ports } = raw;
   switch (kind) {
     case 'Pod':
       return without(spec, ['containers']);
     case 'Service':
-      return without(spec, ['ports', 'selector']);
+      return without(spec, ['selector']);
     case 'EndpointSlice':
-      return trimSlice(key, raw);
+      return { addressType, endpoints, ports };
     case 'NetworkPolicy':
       // Policies are not enforced yet: only their existence matters.
       return { spec: {} };
@@ -151,11 +167,6 @@ function kindFields(kind: ClusterKind, key: string, raw: Raw): Raw {
 function without(spec: unknown, fields: readonly string[]): Raw {
   if (!isRecord(spec)) return {};
   return { spec: { ...spec, ...Object.fromEntries(fields.map((field) => [field, undefined])) } };
-}
-
-// Endpoints are read only for the API server, in the slices of the Service `kubernetes`.
-function trimSlice(key: string, { addressType, endpoints }: Raw): Raw {
-  return { addressType, endpoints: key === apiServerSlice ? endpoints : undefined };
 }
 
 function isRecord(value: unknown): value is Raw {

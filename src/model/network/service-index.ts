@@ -68,21 +68,21 @@ export class ServiceIndex {
     return firstWithin(this.#cluster, range) ?? firstWithin(this.#external, range);
   }
 
-  #hasRoom({ externalAddresses }: ClusterService): boolean {
-    return this.#external.size + externalAddresses.length <= externalsAtMost;
+  #hasRoom(service: ClusterService): boolean {
+    return this.#external.size + externalsOf(service).length <= externalsAtMost;
   }
 
   #add(key: string, service: ClusterService): readonly ServiceAddress[] {
     const hasRoom = this.#hasRoom(service);
     if (!hasRoom) this.#waiting.add(key);
-    const { createdAt, clusterAddresses, externalAddresses } = service;
+    const { createdAt, clusterAddresses } = service;
     const make = (address: Address, isCluster: boolean): ServiceAddress => ({
       ...{ address, ordered: orderedPrefix(hostPrefix(address)), createdAt, isCluster },
       service: namespacedName(service),
     });
     const addresses = [
       ...Array.from(new Set(clusterAddresses), (address) => make(address, true)),
-      ...(hasRoom ? externalAddresses.map((address) => make(address, false)) : []),
+      ...(hasRoom ? externalsOf(service).map((address) => make(address, false)) : []),
     ];
     for (const item of addresses) this.#listOf(item).insert(item);
     this.#entered.set(key, { service, addresses });
@@ -110,12 +110,21 @@ function firstWithin(
   return found !== undefined && contains(range, found.ordered) ? found : undefined;
 }
 
+// Addresses through which clients reach the Service, translated by nodes or not.
+function externalsOf({
+  externalAddresses,
+  loadBalancerAddresses: assigned,
+}: ClusterService): readonly Address[] {
+  if (assigned === undefined) return externalAddresses;
+  return [...new Set([...externalAddresses, ...assigned.map(({ address }) => address)])];
+}
+
 // Most changes of Services do not concern their addresses.
 function isAlike(left: ClusterService, right: ClusterService): boolean {
   return (
     left.createdAt === right.createdAt &&
     isSameList(left.clusterAddresses, right.clusterAddresses) &&
-    isSameList(left.externalAddresses, right.externalAddresses)
+    isSameList(externalsOf(left), externalsOf(right))
   );
 }
 
