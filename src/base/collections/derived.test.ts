@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { seededRandom } from '../../../test/support/random.ts';
 import { type Entries, KeyedCollection } from './collection.ts';
 import { mapEach } from './derived.ts';
-import { groupBy, joinWith } from './joined.ts';
+import { groupBy, joinByKey, joinWith } from './joined.ts';
 
 function sorted<Key, Value>(entries: Iterable<readonly [Key, Value]>): readonly unknown[] {
   return [...entries].sort(([left], [right]) => (String(left) < String(right) ? -1 : 1));
@@ -166,4 +166,30 @@ test('a chain that is read seldom or often equals one computed from scratch', (c
       assert.deepEqual(sorted(back), sorted(expected.back), where);
     }
   }
+});
+
+test('a join by key follows both sides and has what they give together', () => {
+  const names = new KeyedCollection<string, string>();
+  const ages = new KeyedCollection<string, number>();
+  let computed = 0;
+  const both = joinByKey(names, ages, (name, age, key) => {
+    computed++;
+    return name === 'no one' ? undefined : `${key}: ${name}, ${age ?? 'ageless'}`;
+  });
+  names.set('a', 'Ada');
+  names.set('b', 'no one');
+  ages.set('c', 7);
+  assert.deepEqual(Object.fromEntries(both), { a: 'a: Ada, ageless' });
+  computed = 0;
+  ages.set('a', 36);
+  names.set('b', 'Bob');
+  assert.deepEqual(Object.fromEntries(both), { a: 'a: Ada, 36', b: 'b: Bob, ageless' });
+  assert.equal(computed, 2);
+  const { revision } = both;
+  ages.delete('a');
+  names.delete('b');
+  assert.deepEqual(both.changesSince(revision), [
+    { kind: 'deleted', key: 'b' },
+    { kind: 'changed', key: 'a', value: 'a: Ada, ageless' },
+  ]);
 });

@@ -82,3 +82,31 @@ export function joinWith<
     }
   });
 }
+
+/**
+ * Entries derived from each left entry and the right entry with the same key. Undefined: none. Takes far less memory
+ * than `joinWith`.
+ */
+export function joinByKey<Key extends EntryKey, Left, Right, Value>(
+  left: Entries<Key, Left>,
+  right: Entries<Key, Right>,
+  entryOf: (left: Left, right: Right | undefined, key: Key) => Value | undefined,
+): Entries<Key, Value> {
+  const made = new KeyedCollection<Key, Value>();
+  const known = (): Iterable<Key> => Array.from(made, ([key]) => key);
+  const followLeft = follower(left, known);
+  const followRight = follower(right, known);
+  // Including those that threw.
+  const open = new Set<Key>();
+  return new Derived(made, () => {
+    followLeft(({ key }) => open.add(key));
+    followRight(({ key }) => open.add(key));
+    for (const key of open) {
+      const item = left.get(key);
+      const value = item === undefined ? undefined : entryOf(item, right.get(key), key);
+      if (value === undefined) made.delete(key);
+      else made.set(key, value);
+      open.delete(key);
+    }
+  });
+}
