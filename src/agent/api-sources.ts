@@ -19,7 +19,7 @@ export function apiSources(
   { health, metrics, counts }: Served,
 ): ApiSources {
   const { log, observer, pods, datapath, journal } = parts;
-  const { status, endpoints, nodes, maps } = views;
+  const { status, endpoints, nodes, services, maps } = views;
   const cni = measuredCni({
     pods,
     log,
@@ -35,6 +35,7 @@ export function apiSources(
     status,
     endpoints,
     nodes,
+    services,
     maps: () => ({ maps: maps() }),
     kernel: kernelView,
     dumpMap: (name, limit) => dumpMap(datapath.maps, name, limit),

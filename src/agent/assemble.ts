@@ -22,6 +22,7 @@ import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import type { DesiredState } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { nftKey } from '../model/ids.ts';
+import { ServicesModel } from '../model/services/services.ts';
 import { FlowNames } from '../observe/flow-names.ts';
 import { Observer } from '../observe/observer.ts';
 import type { QueueDropSources } from '../observe/queue-drop-counts.ts';
@@ -115,7 +116,7 @@ export function assembleAgent({ config, log, owned }: AssembleOptions): AgentPar
     ...cluster,
     ...{ network, applier, knownPods, pods, journal, connections, host },
     cniConfiguration: cniConfiguration(config, log, pods),
-    ownProblems: new OwnProblems(),
+    ...{ ownProblems: new OwnProblems(), services: new ServicesModel(config.node) },
     facts: factWatch({ socket, nft: owned.use(Nftables.open()), datapath, config, log }),
     ...observation(config, { datapath, socket, pods, drops, traffic }),
     limitsInForce: (endpoint) => limitsInForce(socket, endpoint),

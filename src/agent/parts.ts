@@ -5,6 +5,7 @@ import type { AgentConfig } from '../config/schema.ts';
 import type { Datapath } from '../datapath/load/loader.ts';
 import type { DesiredState } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { ServicesModel } from '../model/services/services.ts';
 import type { Bandwidth } from '../net/bandwidth.ts';
 import type { FlowNames } from '../observe/flow-names.ts';
 import type { Observer } from '../observe/observer.ts';
@@ -35,6 +36,8 @@ export interface AgentParts extends ClusterParts {
   /** Receives each snapshot. */
   readonly knownPods: KnownPods;
   readonly pods: Pods;
+  /** Follows the snapshot when it is asked. */
+  readonly services: ServicesModel;
   readonly observer: Observer;
   readonly names: FlowNames;
   readonly journal: Journal;

@@ -8,6 +8,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./status.ts')).statusCommand(),
   endpoints: async () => (await import('./endpoints.ts')).endpointsCommand(),
   nodes: async () => (await import('./nodes.ts')).nodesCommand(),
+  services: async () => (await import('./services.ts')).servicesCommand(),
   flows: async () => (await import('./flows.ts')).flowsCommand(),
   maps: async () => (await import('./maps.ts')).mapsCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),

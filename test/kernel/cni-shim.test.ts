@@ -40,6 +40,7 @@ async function serve(context: TestContext, node: TestNode): Promise<string> {
     flows: new FlowLog(),
     status: () => ({ node: 'node-1' }) as NodeStatus,
     endpoints: () => [],
+    services: { list: () => [], find: () => [], explain: () => assert.fail() },
     nodes: () => [],
     maps: () => ({ maps: [] }),
     kernel: () => ({ links: [], addresses: [], routes: [], neighbours: [] }),

@@ -55,6 +55,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'model', may: 'base net cluster/*' },
   { of: 'model/network', may: 'base net cluster/* model/*' },
   { of: 'model/model.ts', may: 'model/network' },
+  { of: 'model/services', may: 'base net cluster/* model/* model/network' },
 
   { of: 'reconcile', may: 'base', packages: 'node' },
 
@@ -131,12 +132,12 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'agent',
-    may: 'base net kernel cluster model reconcile datapath cni api config observe pods agent/cluster agent/connections agent/host agent/node-facts/* agent/server',
+    may: 'base net kernel cluster model model/services reconcile datapath cni api config observe pods agent/cluster agent/connections agent/host agent/node-facts/* agent/server',
     packages: 'node',
   },
   {
     of: 'agent/views',
-    may: 'base net kernel cluster model/* reconcile datapath api observe agent/* agent/node-facts/*',
+    may: 'base net kernel cluster model/* model/services reconcile datapath api observe agent/* agent/node-facts/* agent/server',
     packages: 'node',
   },
   { of: 'agent/agent.ts', may: 'agent/views' },

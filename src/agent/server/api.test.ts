@@ -25,6 +25,7 @@ function fakeSources(flows = new FlowLog()): ApiSources {
     flows,
     status: () => ({ node: 'node-1' }) as NodeStatus,
     endpoints: () => [],
+    services: { list: () => [], find: () => [], explain: () => assert.fail() },
     nodes: () => {
       throw new Error('nodes are out');
     },

@@ -16,6 +16,7 @@ import { ApiConnections, connectionLimits } from './connections.ts';
 import { sendFlows } from './flows.ts';
 import { answerHealth, type HealthSources } from './health.ts';
 import type { MetricsText } from './metrics-text.ts';
+import { answerServices, type ServiceSources } from './services.ts';
 import { cniRequestLimit, receiveBody, sendAnswer, shimRequest } from './shim-connection.ts';
 import { type SocketServer, serveOnFile } from './socket-file.ts';
 
@@ -27,6 +28,7 @@ export interface ApiSources {
   status(): NodeStatus;
   endpoints(): readonly EndpointView[];
   nodes(): readonly NodeView[];
+  readonly services: ServiceSources;
   maps(): MapList;
   kernel(): KernelView;
   /** Undefined: there is no such map. */
@@ -124,6 +126,7 @@ async function answer(
     default:
       if (route.startsWith('GET /v1/maps/')) return answerMap(url, response, sources);
       if (request.method === 'GET' && answerHealth(url.pathname, response, sources.health)) return;
+      if (request.method === 'GET' && answerServices(url, response, sources.services)) return;
       json(response, 404, { error: `${route}: no such route` });
   }
 }

@@ -26,6 +26,7 @@ const sources: ApiSources = {
   flows: new FlowLog(),
   status: () => ({ node: 'node-1' }) as NodeStatus,
   endpoints: () => [],
+  services: { list: () => [], find: () => [], explain: () => assert.fail() },
   nodes: () => [],
   maps: () => ({ maps: [] }),
   kernel: () => ({ links: [], addresses: [], routes: [], neighbours: [] }),

@@ -7,7 +7,10 @@ import type { HealthView, NodeStatus, StartTimes, TableView } from '../../api/st
 import { packageVersion } from '../../base/version.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { AgentParts } from '../parts.ts';
+import type { ServiceSources } from '../server/services.ts';
 import { mapFill } from './maps.ts';
+import { explainService } from './service-explanation.ts';
+import { seenServices, serviceSummaries, serviceViews } from './services.ts';
 import { health, nodeStatus, tableView } from './status.ts';
 
 export interface Views {
@@ -16,6 +19,7 @@ export interface Views {
   health(): HealthView;
   endpoints(): readonly EndpointView[];
   nodes(): readonly NodeView[];
+  readonly services: ServiceSources;
   tables(): readonly TableView[];
   maps(): readonly MapFill[];
 }
@@ -38,6 +42,11 @@ export function agentViews(parts: AgentParts, start: () => StartTimes): Views {
         .toSorted((left, right) => left.id - right.id)
         .map((endpoint) => endpointView(endpoint, parts)),
     nodes: () => nodeViews(parts),
+    services: {
+      list: () => serviceSummaries(seenServices(parts)),
+      find: (name) => serviceViews(seenServices(parts), name),
+      explain: (query) => explainService(parts, query),
+    },
   };
 }
 

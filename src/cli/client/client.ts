@@ -8,6 +8,7 @@ import type { FlowLine } from '../../api/flows.ts';
 import type { KernelView } from '../../api/kernel.ts';
 import type { MapDump, MapList } from '../../api/maps.ts';
 import type { NodeView } from '../../api/nodes.ts';
+import type { ServiceExplanation, ServiceSummary, ServiceView } from '../../api/services.ts';
 import type { NodeStatus } from '../../api/status.ts';
 import { CommandError } from './command-error.ts';
 
@@ -31,6 +32,18 @@ export class AgentClient {
 
   nodes(): Promise<readonly NodeView[]> {
     return this.#get('/v1/nodes');
+  }
+
+  services(): Promise<readonly ServiceSummary[]> {
+    return this.#get('/v1/services');
+  }
+
+  service(name: string): Promise<readonly ServiceView[]> {
+    return this.#get(`/v1/services?name=${encodeURIComponent(name)}`);
+  }
+
+  explainService(from: string, to: string): Promise<ServiceExplanation> {
+    return this.#get(`/v1/services/explain?${new URLSearchParams({ from, to })}`);
   }
 
   maps(): Promise<MapList> {

@@ -43,6 +43,7 @@ export async function nodeDump(options: NodeDumpOptions): Promise<readonly Archi
   await ask('status.json', () => client.status());
   await ask('endpoints.json', () => client.endpoints());
   await ask('nodes.json', () => client.nodes());
+  await ask('services.json', () => client.services());
   await ask('kernel.json', () => client.kernel());
   await ask('maps/list.json', () => client.maps());
   for (const name of await mapNames(client))
