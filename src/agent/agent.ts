@@ -136,9 +136,10 @@ export class Agent {
     const looked = this.#lookForApiServer();
     for await (const snapshot of source.watch(stop)) {
       const began = performance.now();
-      network.replaceSnapshot(snapshot);
+      const isDue = network.replaceSnapshot(snapshot);
       knownPods.changed();
       this.#settler.spend(performance.now() - began);
+      if (!isDue && this.#readyMs !== undefined) continue;
       // Nothing is written before the addresses of the API server are known, because routes must not cover them.
       if (this.#readyMs === undefined && !network.isWaiting) await looked;
       if (kubernetes?.state.connection.failing !== undefined) void this.#lookForApiServer();

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { endpointCollection } from '../../test/support/compute-desired.ts';
-import { emptyClusterState } from '../cluster/state.ts';
+import type { ClusterEndpointSlice } from '../cluster/objects.ts';
+import { type ClusterState, emptyClusterState } from '../cluster/state.ts';
 import type { DesiredState, ModelConfig } from '../model/desired.ts';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
@@ -96,6 +97,27 @@ test('nothing is pruned before the cluster was read completely', async () => {
     settles.map(({ options }) => options.prune),
     [false, true],
   );
+});
+
+test("of endpoint slices only the API server's calls for a settle", () => {
+  const { network } = fakeNetwork();
+  const replace = (changed: Partial<ClusterState>): boolean =>
+    network.replaceSnapshot({ state: { ...state, ...changed }, problems: [], complete: true });
+  assert.equal(replace({}), true, 'the first one');
+  assert.equal(replace({}), false);
+  const slice = (name: string): ClusterEndpointSlice => ({
+    ...{ namespace: 'default', name, service: name, addressType: 'IPv4', endpoints: [], ports: [] },
+    ...{ labels: {}, annotations: {} },
+  });
+  const own = slice('kubernetes');
+  const slices = (...all: readonly ClusterEndpointSlice[]) => ({
+    endpointSlices: new Map(all.map((each) => [`default/${each.name}`, each])),
+  });
+  assert.equal(replace(slices(slice('web'))), false);
+  assert.equal(replace(slices(slice('web'), own)), true);
+  assert.equal(replace(slices(own)), false);
+  assert.equal(replace(slices(slice('kubernetes'))), true);
+  assert.equal(replace({ ...slices(own), pods: new Map() }), true);
 });
 
 const withoutOwn = { state: emptyClusterState, problems: [] };

@@ -8,7 +8,7 @@ import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { memoize } from '../base/memoize.ts';
 import type { ClusterEndpointSlice } from '../cluster/objects.ts';
-import { type ClusterSnapshot, emptyClusterState } from '../cluster/state.ts';
+import { type ClusterSnapshot, type ClusterState, emptyClusterState } from '../cluster/state.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
 import type { DesiredState, ModelConfig, UnclaimedInterface } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
@@ -124,9 +124,14 @@ export class NodePlan {
     );
   }
 
-  /** Takes effect with the next settle. */
-  replaceSnapshot(snapshot: ClusterSnapshot): void {
+  /**
+   * Takes effect with the next settle. False: nothing in it can change the node. Most changes in a cluster are of
+   * endpoint slices, of which only the API server's counts here.
+   */
+  replaceSnapshot(snapshot: ClusterSnapshot): boolean {
+    const before = this.#snapshot;
     this.#snapshot = snapshot;
+    return before.complete !== snapshot.complete || !isAlike(before.state, snapshot.state);
   }
 
   /**
@@ -246,11 +251,21 @@ const exitsOfListing = memoize(exitsOf);
  * slices in `default` can create, could take the range of every Node that contains its addresses.
  */
 function apiServerEndpoints(slices: ReadonlyMap<string, ClusterEndpointSlice>): readonly Address[] {
-  const slice = slices.get('default/kubernetes');
+  const slice = slices.get(apiServerSlice);
   if (slice?.service !== 'kubernetes') return [];
   return slice.endpoints.flatMap(({ addresses }) => addresses).slice(0, apiServersAtMost);
 }
 
+function isAlike(left: ClusterState, right: ClusterState): boolean {
+  const kinds = Object.keys(left) as (keyof ClusterState)[];
+  return kinds.every((kind) =>
+    kind === 'endpointSlices'
+      ? left[kind].get(apiServerSlice) === right[kind].get(apiServerSlice)
+      : left[kind] === right[kind],
+  );
+}
+
+const apiServerSlice = 'default/kubernetes';
 const apiServersAtMost = 64;
 
 const monotonicMs = (): number => performance.now();
