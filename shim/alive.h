@@ -19,7 +19,7 @@
 
 enum {
 	/* The kubelet waits 5 s for the probe (deploy/). */
-	PATIENCE_MS = 3000,
+	PATIENCE_MS = 2000,
 };
 
 static bool is_answered(int agent)

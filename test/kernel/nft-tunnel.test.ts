@@ -400,17 +400,23 @@ rootTest("no packet that the node forwards for others reaches another node's tun
     send(container, { to });
     assert.equal(count(outside, 'every'), 1, `as this node to ${to}`);
   }
-  applyEntries(table, entriesOf(nftContents(), desired));
-  for (const to of ['198.51.100.2', '2001:db8:ffff::2']) {
+  for (const given of [desired, { ...desired, masquerade: undefined }]) {
+    applyEntries(table, entriesOf(nftContents(), given));
+    for (const to of ['198.51.100.2', '2001:db8:ffff::2']) {
+      const before = dropped(drops);
+      send(container, { to });
+      assert.deepEqual([count(outside, 'every'), dropped(drops) - before], [0, 1], to);
+    }
+    send(container, { to: '198.51.100.3' });
+    assert.equal(count(outside, 'every'), 1, 'a host that is no node');
     const before = dropped(drops);
-    send(container, { to });
-    assert.deepEqual([count(outside, 'every'), dropped(drops) - before], [0, 1], to);
+    send(outside, { from: '198.51.100.2', to: '198.51.100.9' });
+    assert.deepEqual(
+      [count(node, 'every'), dropped(drops) - before],
+      [0, 1],
+      'led there by a rule',
+    );
   }
-  send(container, { to: '198.51.100.3' });
-  assert.equal(count(outside, 'every'), 1, 'a host that is no node');
-  const before = dropped(drops);
-  send(outside, { from: '198.51.100.2', to: '198.51.100.9' });
-  assert.deepEqual([count(node, 'every'), dropped(drops) - before], [0, 1], 'led there by a rule');
 });
 
 // The rules do to a packet what IPVS does: what it leads to another node comes to `output` with the source that it came with;

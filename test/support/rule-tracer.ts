@@ -161,9 +161,10 @@ function translate(walk: Walk, words: readonly string[]): Verdict | 'break' {
   return 'accept';
 }
 
-function matches(walk: Walk, { selectors, mask, isNegated, value }: Match): boolean {
+function matches(walk: Walk, { selectors, mask, isNegated, isLeast, value }: Match): boolean {
   const key = keyOf(walk, selectors);
   if (key === undefined) return false;
+  if (isLeast === true) return Number(key) >= Number(value);
   const masked = mask === undefined ? key : String(Number(key) & mask);
   const isIn = value.startsWith('@')
     ? isInSet(walk, value.slice(1), masked)

@@ -74,6 +74,8 @@ const selectors: Readonly<Record<string, Read>> = {
   'ip frag-off': (packet) =>
     packetFamily(packet) === 4 ? String(fragmentField(packet)) : undefined,
   'ip6 nexthdr': (packet) => (packetFamily(packet) === 6 ? nextHeader(packet) : undefined),
+  'udp sport': ({ protocol, sourcePort }) =>
+    protocol === 'udp' && sourcePort !== undefined ? String(sourcePort) : undefined,
   'udp dport': (packet) => (packet.protocol === 'udp' ? portOf(packet) : undefined),
   'tcp flags': ({ protocol, tcpFlags = 0 }) => (protocol === 'tcp' ? String(tcpFlags) : undefined),
   'socket transparent': ({ isTransparent }) =>

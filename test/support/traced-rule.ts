@@ -6,6 +6,8 @@ export interface Match {
   readonly selectors: readonly string[];
   readonly mask?: number;
   readonly isNegated: boolean;
+  /** Also greater numbers than `value`. */
+  readonly isLeast?: true;
   /** `@set`, a list in braces or with commas, or one value. */
   readonly value: string;
 }
@@ -73,10 +75,12 @@ function parseMatch(tokens: readonly string[]): Parsed {
     at += 2;
   }
   const isNegated = tokens[at] === '!=';
-  if (isNegated || tokens[at] === '==') at++;
+  const isLeast = tokens[at] === '>=';
+  if (isNegated || isLeast || tokens[at] === '==') at++;
   const value = tokens[at];
   if (value === undefined) throw new Error(`a match without a value: ${tokens.join(' ')}`);
-  const match = { kind: 'match', selectors, isNegated, value } as const;
+  const least = isLeast ? ({ isLeast } as const) : {};
+  const match = { kind: 'match', selectors, isNegated, ...least, value } as const;
   return [mask === undefined ? match : { ...match, mask }, at + 1];
 }
 

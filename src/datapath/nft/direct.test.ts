@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { nftEntriesFor } from '../../../test/support/nft-states.ts';
 import { trace } from '../../../test/support/rule-tracer.ts';
 import { documentationNode } from '../../../test/support/traced-packet.ts';
+import { packetMarks } from '../../model/ids.ts';
 
 const table = { entries: nftEntriesFor({}), node: documentationNode };
 const flows = [
@@ -25,3 +26,10 @@ for (const flow of flows) {
     }
   });
 }
+
+test('what comes with the mark of queued packets loses it', () => {
+  const packet = { source: '203.0.113.9', destination: '192.0.2.5', protocol: 'udp' } as const;
+  const traced = trace(table, 'prerouting', { ...packet, mark: packetMarks.queued });
+  assert.deepEqual([traced.rules, traced.verdict], [['direct 2'], 'accept']);
+  assert.deepEqual(traced.packet, { ...packet, mark: 0 });
+});

@@ -10,7 +10,10 @@ import { priorities, type TableContents } from './rule-text.ts';
  * at this place, too; each further base chain would cost every packet.
  */
 export function directRules(more: readonly string[]): TableContents {
-  const clear = `meta mark 0x${packetMarks.direct.toString(16)} meta mark set 0x0 notrack`;
+  const { direct, queued } = packetMarks;
+  const clear = `meta mark 0x${direct.toString(16)} meta mark set 0x0 notrack`;
+  // Queued packets never pass here. A device of a container on top of one of the node's hands a mark of its own on.
+  const forged = `meta mark 0x${queued.toString(16)} meta mark set 0x0`;
   return {
     collections: [],
     counters: [],
@@ -18,7 +21,7 @@ export function directRules(more: readonly string[]): TableContents {
       {
         name: 'direct',
         at: { type: 'filter', hook: 'prerouting', priority: priorities.afterDefragmentation },
-        rules: [clear, ...more.map((name) => `jump ${name}`)],
+        rules: [clear, forged, ...more.map((name) => `jump ${name}`)],
       },
     ],
   };

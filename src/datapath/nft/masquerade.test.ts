@@ -70,6 +70,11 @@ const cases: readonly Case[] = [
     (family) => ({ nat: `snat ${family.node}`, rules: rule('postrouting', 2, 6)(family) }),
   ],
   [
+    'from a privileged port',
+    () => ({ sourcePort: 700 }),
+    (family) => ({ nat: `snat ${family.node}`, rules: rule('postrouting', 2, 6)(family) }),
+  ],
+  [
     'of TCP, to the world by a VPN',
     () => ({ protocol: 'tcp', oif: 'wg0' }),
     (family) => ({ nat: 'masquerade', rules: rule('postrouting', 4, 8)(family) }),
@@ -109,6 +114,7 @@ for (const family of families) {
       source: pod,
       destination: world,
       protocol: 'udp',
+      sourcePort: 40_000,
       destinationPort: 53,
       oif: 'up0',
     }) as const;
@@ -151,7 +157,7 @@ for (const [port, range] of [
     const rules = chains.flatMap((chain) => chain.rules).filter((text) => text.includes('to :'));
     assert.equal(rules.length, 2);
     for (const text of rules)
-      assert.match(text, new RegExp(`udp masquerade to :${range} fully-random$`));
+      assert.match(text, new RegExp(`udp sport >= 1024 masquerade to :${range} fully-random$`));
   });
 }
 

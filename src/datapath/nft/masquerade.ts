@@ -71,7 +71,7 @@ function rulesOf(
       return [
         ...withoutPort(
           tunnel,
-          (ports) => `${leaves} meta l4proto udp snat ${ip} to ${to}:${ports}`,
+          (ports) => `${leaves} udp sport >= ${firstPort} snat ${ip} to ${to}:${ports}`,
         ),
         `${leaves} snat ${ip} to ${address} fully-random`,
       ];
@@ -82,12 +82,16 @@ function rulesOf(
 
 function masqueradeOf(leaves: string, tunnel: TunnelDevice | undefined): readonly string[] {
   return [
-    ...withoutPort(tunnel, (ports) => `${leaves} meta l4proto udp masquerade to :${ports}`),
+    ...withoutPort(
+      tunnel,
+      (ports) => `${leaves} udp sport >= ${firstPort} masquerade to :${ports}`,
+    ),
     `${leaves} masquerade fully-random`,
   ];
 }
 
-// A translation has one range of ports: the larger part of the unprivileged ones.
+// A translation has one range of ports: the larger part of the unprivileged ones. Without a range, the kernel gives a
+// privileged port for a privileged one, which some servers insist on.
 function withoutPort(
   tunnel: TunnelDevice | undefined,
   rule: (ports: string) => string,

@@ -36,7 +36,7 @@ export function nftContents(): StateContents<NftEntry> {
       const parts = [
         directPart(podRanges.length > 0, tunnelEnds !== undefined),
         localSources(podSources),
-        tunnel(tunnelEnds, masquerade !== undefined, hostPortAddresses !== undefined),
+        tunnel(tunnelEnds, hostPortAddresses !== undefined),
         masquerading(masquerade, overlay?.name, overlay?.port),
         hostPorts(hasFamily(mapped, 4), hasFamily(mapped, 6), hostPortAddresses),
       ].filter((part) => part.length > 0);
@@ -82,13 +82,9 @@ function localSourcePart(podSources: readonly Prefix[]): Group {
   return keyed(contentEntries(contents, ranks.localSources));
 }
 
-function tunnelPart(
-  ends: TunnelEnds | undefined,
-  isTracking: boolean,
-  hasServices: boolean,
-): Group {
+function tunnelPart(ends: TunnelEnds | undefined, hasServices: boolean): Group {
   if (ends === undefined) return nothing;
-  return keyed(contentEntries(tunnelRules(ends, { isTracking, hasServices }), ranks.tunnel));
+  return keyed(contentEntries(tunnelRules(ends, hasServices), ranks.tunnel));
 }
 
 function masqueradePart(masquerade: Masquerade | undefined, name?: string, port?: number): Group {

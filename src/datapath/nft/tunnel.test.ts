@@ -11,9 +11,8 @@ import { parseAddress } from '../../net/address.ts';
 
 const tunnel = { tunnelTo: 1 } as const;
 const plain = { entries: nftEntriesFor(tunnel), node };
-const tracking = { entries: nftEntriesFor({ ...tunnel, masquerade: true }), node };
 const withServices = {
-  entries: nftEntriesFor({ ...tunnel, masquerade: true, hasServices: true }),
+  entries: nftEntriesFor({ ...tunnel, hasServices: true }),
   node,
 };
 
@@ -63,7 +62,7 @@ const cases: readonly Case[] = [
   {
     what: 'another node: looked up once and not tracked',
     packet: () => ({}),
-    rules: (six) => ['direct 2', six('tunnel_arrives_whole', 2)],
+    rules: (six) => ['direct 3', six('tunnel_arrives_whole', 2)],
     isUntracked: true,
   },
   {
@@ -71,7 +70,7 @@ const cases: readonly Case[] = [
     packet: () => ({ fragment: 'first' }),
     rules: (six) => [
       ...[six('tunnel_arrives', 2), six('tunnel_check', 2)],
-      ...['direct 2', six('tunnel_arrives_whole', 2)],
+      ...['direct 3', six('tunnel_arrives_whole', 2)],
     ],
     isUntracked: true,
   },
@@ -84,72 +83,71 @@ const cases: readonly Case[] = [
   {
     what: 'another node, a later fragment: has no port',
     packet: () => ({ fragment: 'later' }),
-    rules: () => ['direct 2'],
+    rules: () => ['direct 3'],
   },
-  { what: 'another port', packet: () => ({ destinationPort: 53 }), rules: () => ['direct 2'] },
-  { what: 'another protocol', packet: () => ({ protocol: 'tcp' }), rules: () => ['direct 2'] },
+  { what: 'another port', packet: () => ({ destinationPort: 53 }), rules: () => ['direct 3'] },
+  { what: 'another protocol', packet: () => ({ protocol: 'tcp' }), rules: () => ['direct 3'] },
   {
     what: 'another node, to an address that is no InternalIP',
     packet: ({ router }) => ({ destination: router }),
-    rules: () => ['direct 2', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
+    rules: () => ['direct 3', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
     ...refused,
   },
   {
     what: 'another node, to all',
     packet: ({ all }) => ({ destination: all }),
-    rules: () => ['direct 2', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
+    rules: () => ['direct 3', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
     ...refused,
   },
   {
     what: 'a host outside',
     packet: ({ outsider }) => ({ source: outsider }),
-    rules: () => ['direct 2', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
+    rules: () => ['direct 3', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
     ...refused,
   },
   {
     what: 'a host outside, to yet another: only forwarded',
     packet: ({ outsider }) => ({ source: outsider, destination: outsider }),
-    rules: () => ['direct 2', 'tunnel_arrives_whole 3'],
+    rules: () => ['direct 3', 'tunnel_arrives_whole 3'],
   },
   {
     what: 'a pod to this node',
     packet: ({ pod }) => ({ ...ofPod, source: pod }),
-    rules: () => ['direct 2', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
+    rules: () => ['direct 3', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
     ...refused,
   },
   {
     what: "a pod to this node, with another node's address",
     packet: () => ofPod,
-    rules: () => ['direct 2', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
+    rules: () => ['direct 3', 'tunnel_arrives_whole 3', 'tunnel_check 5'],
     ...refused,
   },
   {
     what: 'a pod to another node',
     packet: ({ pod, peer }) => ({ ...ofPod, source: pod, destination: peer }),
-    rules: (six) => ['direct 2', 'tunnel_arrives_whole 3', six('tunnel_check', 4)],
+    rules: (six) => ['direct 3', 'tunnel_arrives_whole 3', six('tunnel_check', 4)],
     ...refused,
   },
   {
     what: 'a pod to a host outside',
     packet: ({ pod, outsider }) => ({ ...ofPod, source: pod, destination: outsider }),
-    rules: () => ['direct 2', 'tunnel_arrives_whole 3'],
+    rules: () => ['direct 3', 'tunnel_arrives_whole 3'],
   },
   {
     what: 'for a process of the node, from another node',
     at: 'input',
     packet: () => ({}),
-    rules: (six) => ['tunnel_enters 1', six('tunnel_check', 2)],
+    rules: (six) => ['tunnel_enters 2', six('tunnel_check', 2)],
   },
   {
     what: 'for a process of the node, from a pod, where a rule has led it',
     at: 'input',
     packet: ({ pod }) => ({ ...ofPod, source: pod }),
-    rules: () => ['tunnel_enters 1', 'tunnel_check 5'],
+    rules: () => ['tunnel_enters 2', 'tunnel_check 5'],
     ...refused,
   },
   {
     what: 'for a process of the node, from another node, where a rule has led it',
-    table: tracking,
     at: 'input',
     packet: () => ({ isDnat: true }),
     rules: () => ['tunnel_enters 1'],
@@ -157,14 +155,12 @@ const cases: readonly Case[] = [
   },
   {
     what: 'for a process of the node, the first of a tracked connection',
-    table: tracking,
     at: 'input',
     packet: () => ({}),
     rules: (six) => ['tunnel_enters 2', six('tunnel_check', 2)],
   },
   {
     what: 'for a process of the node, not tracked',
-    table: tracking,
     at: 'input',
     packet: () => ({ state: 'untracked' }),
     rules: () => [],
@@ -187,7 +183,7 @@ const cases: readonly Case[] = [
     what: 'through this node, of a host outside',
     at: 'forward',
     packet: ({ outsider, peer }) => ({ source: outsider, destination: peer }),
-    rules: (six) => [six('tunnel_passes', 3)],
+    rules: (_six, version) => [`tunnel_passes ${version === 4 ? 2 : 4}`],
     ...refused,
   },
   {
@@ -198,7 +194,6 @@ const cases: readonly Case[] = [
   },
   {
     what: 'through this node, of another node, where a rule has led it',
-    table: tracking,
     at: 'forward',
     packet: ({ peer }) => ({ destination: peer, isDnat: true }),
     rules: (_six, version) => [`tunnel_passes ${version === 4 ? 3 : 5}`],
@@ -206,14 +201,6 @@ const cases: readonly Case[] = [
   },
   {
     what: "the VXLAN device's, to another node: not tracked",
-    at: 'output',
-    packet: ({ own, peer }) => ({ ...ofDevice, source: own, destination: peer }),
-    rules: (six) => ['tunnel_leaves 1', six('tunnel_sent', 4), 'tunnel_led_out 3'],
-    isUntracked: true,
-  },
-  {
-    what: "the VXLAN device's, to another node, where connections are tracked",
-    table: tracking,
     at: 'output',
     packet: ({ own, peer }) => ({ ...ofDevice, source: own, destination: peer }),
     rules: (six) => ['tunnel_leaves 1', 'tunnel_sent 3', six('tunnel_sent', 5)],
@@ -230,11 +217,10 @@ const cases: readonly Case[] = [
     what: "the VXLAN device's, of another address of this node",
     at: 'output',
     packet: ({ router, peer }) => ({ ...ofDevice, source: router, destination: peer }),
-    rules: () => ['tunnel_leaves 1', 'tunnel_led_out 3'],
+    rules: () => ['tunnel_leaves 1', 'tunnel_sent 3'],
   },
   {
     what: 'what a rule leads to another node',
-    table: tracking,
     at: 'output',
     packet: ({ router, peer }) => ({
       ...ofDevice,
@@ -321,7 +307,7 @@ for (const [what, transport, rule, more] of errors) {
     const traced = trace(plain, 'prerouting', { ...ends, icmp, transport, iif: 'up0', ...more });
     const inner = rule === '' ? [] : [`tunnel_errors ${rule}`];
     const isDropped = ['2', '4', '5', '6', '7'].includes(rule);
-    const later = isDropped ? [] : ['direct 2'];
+    const later = isDropped ? [] : ['direct 3'];
     assert.deepEqual(traced.rules, ['tunnel_arrives 3', ...inner, ...later]);
     assert.deepEqual(
       [traced.verdict, traced.counters],
@@ -335,6 +321,6 @@ test('another ICMP error is none of the tunnel', () => {
   const ends = { source: '203.0.113.9', destination: '198.51.100.1', protocol: 'icmp' } as const;
   assert.deepEqual(
     trace(plain, 'prerouting', { ...ends, icmp, transport: about(17, toTunnel) }).rules,
-    ['direct 2'],
+    ['direct 3'],
   );
 });

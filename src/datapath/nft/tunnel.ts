@@ -1,5 +1,6 @@
 // The port of this node's tunnels, in mode vxlan: only other nodes may send to it. `from_pod` and `from_overlay` check
-// first; these rules are for packets that bypass them (docs/datapath.md).
+// first; these rules are for packets that bypass them (docs/datapath.md). `ct` makes the kernel track connections, even if
+// nothing else on the node does: without it, another node's masqueraded connection would look like its tunnel.
 
 import type { TunnelEnds } from '../../model/desired.ts';
 import { podLinkPrefix, tunnelPriority } from '../../model/ids.ts';
@@ -29,7 +30,6 @@ export const arrivedWhole = 'tunnel_arrives_whole';
 const judged = [tunnelPriority >>> 16, tunnelPriority & 0xffff]
   .map((half) => half.toString(16))
   .join(':');
-const forgetJudged = `meta priority ${judged} meta priority set none`;
 const drop = `counter name "${foreignTunnelCounter}" drop`;
 
 interface FamilyWords {
@@ -46,17 +46,8 @@ const families: readonly FamilyWords[] = [
   { family: 6, ip: 'ip6', isPiece: 'ip6 nexthdr != udp' },
 ];
 
-export interface TunnelSurroundings {
-  /** Other rules of the table already make the kernel track connections, so that tracking costs nothing more. */
-  readonly isTracking: boolean;
-  /** The node has addresses of Services, so IPVS may redirect packets for them. */
-  readonly hasServices: boolean;
-}
-
-export function tunnelRules(
-  ends: TunnelEnds,
-  { isTracking, hasServices }: TunnelSurroundings,
-): TableContents {
+/** `hasServices`: the node has addresses of Services, so IPVS may redirect packets for them. */
+export function tunnelRules(ends: TunnelEnds, hasServices: boolean): TableContents {
   const { peers, unverified = [] } = ends;
   const nodes = [...peers, ...unverified].sort();
   return {
@@ -68,14 +59,14 @@ export function tunnelRules(
     chains: [
       { name: check, rules: checkRules(ends) },
       { name: errors, rules: errorRules(ends) },
-      { name: sent, rules: sentRules(isTracking) },
+      { name: sent, rules: sentRules },
       { name: arrivedWhole, rules: wholeRules(ends) },
       arrivals(ends),
-      led(ends, isTracking),
+      led(ends),
       ...(hasServices ? ledByServices(ends) : []),
-      passing(ends, isTracking),
+      passing(ends),
       leaving(ends),
-      ledOut(ends, isTracking),
+      ledOut(ends),
     ],
   };
 }
@@ -150,21 +141,13 @@ function wholeRules({ port, uplinks }: TunnelEnds): readonly string[] {
 
 // Packets that a rule of the node has redirected to the port on their way here. Such redirects track connections, so a
 // chain that sees the first packet of each is enough, and spares the tunnel's own packets, which are not tracked.
-function led({ port }: TunnelEnds, isTracking: boolean): Chain {
-  // Another node's masqueraded connection has the address of a node that may use the port.
-  const redirected = isTracking ? [`udp dport ${port} ct status dnat ${drop}`] : [];
-  const rules = [...redirected, `udp dport ${port} jump ${check}`];
-  return isTracking
-    ? {
-        name: 'tunnel_enters',
-        at: { type: 'nat', hook: 'input', priority: priorities.afterSrcnat },
-        rules,
-      }
-    : {
-        name: 'tunnel_enters',
-        at: { type: 'filter', hook: 'input', priority: priorities.raw },
-        rules,
-      };
+// Another node's masqueraded connection has the address of a node that may use the port.
+function led({ port }: TunnelEnds): Chain {
+  return {
+    name: 'tunnel_enters',
+    at: { type: 'nat', hook: 'input', priority: priorities.afterSrcnat },
+    rules: [`udp dport ${port} ct status dnat ${drop}`, `udp dport ${port} jump ${check}`],
+  };
 }
 
 // IPVS redirects to the port behind the filters (input, 99) and leaves no trace of it in connection tracking, so that
@@ -188,14 +171,13 @@ function ledByServices({ port }: TunnelEnds): readonly Chain[] {
 }
 
 // Packets that this node forwards for others to another node's tunnels leave with this node's address if they are
-// masqueraded, and would be taken there for this node's own. `ct` makes the kernel track connections, so it is used
-// only if other rules use it.
-function passing({ port }: TunnelEnds, isTracking: boolean): Chain {
+// masqueraded, and would be taken there for this node's own.
+function passing({ port }: TunnelEnds): Chain {
   const forwarded = families.flatMap(({ family, ip }) => {
     const toNode = `udp dport ${port} ${ip} daddr @tunnel_peers${family}`;
     return [
       `${toNode} ${ip} saddr != @tunnel_peers${family} ${drop}`,
-      ...(isTracking ? [`${toNode} ct status dnat ${drop}`] : []),
+      `${toNode} ct status dnat ${drop}`,
     ];
   });
   return {
@@ -219,29 +201,23 @@ function leaving({ port }: TunnelEnds): Chain {
 // distinguish them, because the outer packet also keeps the inner packet's socket. Packets of the node's processes do
 // not have this priority, and neither do packets that IPVS redirects to another node, which pass this hook instead of
 // `forward`.
-function sentRules(isTracking: boolean): readonly string[] {
-  return [
-    ...families.map(
-      ({ family, ip }) => `meta priority != ${judged} ${ip} daddr @tunnel_peers${family} ${drop}`,
-    ),
-    ...(isTracking ? [forgetJudged] : []),
-    ...families.map((each) => `${toPeer(each)} notrack accept`),
-  ];
-}
+const sentRules: readonly string[] = [
+  ...families.map(
+    ({ family, ip }) => `meta priority != ${judged} ${ip} daddr @tunnel_peers${family} ${drop}`,
+  ),
+  `meta priority ${judged} meta priority set none`,
+  ...families.map((each) => `${toPeer(each)} notrack accept`),
+];
 
-// Packets of the node's processes that a rule (a Service) redirects to another node's port, after the chain above. Where
-// nothing else is tracked, they are those without the priority, which the device's packets therefore keep until here.
-function ledOut({ port }: TunnelEnds, isTracking: boolean): Chain {
-  const isLed = isTracking ? 'ct status dnat' : `meta priority != ${judged}`;
+// Packets of the node's processes that a rule (a Service) redirects to another node's port, after the chain above.
+function ledOut({ port }: TunnelEnds): Chain {
   return {
     name: 'tunnel_led_out',
     at: { type: 'filter', hook: 'output', priority: priorities.afterDstnat },
-    rules: [
-      ...families.map(
-        ({ family, ip }) => `udp dport ${port} ${ip} daddr @tunnel_peers${family} ${isLed} ${drop}`,
-      ),
-      ...(isTracking ? [] : [`udp dport ${port} ${forgetJudged}`]),
-    ],
+    rules: families.map(
+      ({ family, ip }) =>
+        `udp dport ${port} ${ip} daddr @tunnel_peers${family} ct status dnat ${drop}`,
+    ),
   };
 }
 

@@ -3,6 +3,7 @@
 // objects in a hundred groups would stop all changes to the node's interfaces for ten seconds, and with them the agent.
 // Each removal by request holds the lock for milliseconds at most, and after the groups the rest is cheap.
 
+import { Slots } from '../../base/slots.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import type { NetworkNamespace } from '../../kernel/namespace.ts';
 import { batchAside } from '../../kernel/netlink/batch.ts';
@@ -23,6 +24,8 @@ const requestsAtOnce = 16;
 // Container runtimes wait for a DEL much longer.
 const longestMs = 15_000;
 const loopback = 1 as IfIndex;
+// One namespace at a time: the requests of other pods' ADDs wait for the same threads.
+const turns = new Slots(1);
 
 /** Whether the kernel would take long to remove them. Throws KernelError. */
 export function hasManyNextHops(pod: NetlinkSocket): boolean {
@@ -38,10 +41,11 @@ export function hasManyNextHops(pod: NetlinkSocket): boolean {
  * Removes all next-hop objects of the namespace, those of its other interfaces too: it is about to be deleted. Ends
  * after some time even if the pod adds more. Rejects with KernelError.
  */
-export async function removeNextHops(
-  pod: NetlinkSocket,
-  namespace: NetworkNamespace,
-): Promise<void> {
+export function removeNextHops(pod: NetlinkSocket, namespace: NetworkNamespace): Promise<void> {
+  return turns.run(() => removeInOrder(pod, namespace));
+}
+
+async function removeInOrder(pod: NetlinkSocket, namespace: NetworkNamespace): Promise<void> {
   const deadlineMs = performance.now() + longestMs;
   // Groups first: then an object is in none. Those that cannot be listed end with their last member.
   for (const kind of ['groups', 4, 6] as const) {
