@@ -14,6 +14,7 @@ import { hookPoints } from '../datapath/hooks.ts';
 import type { Datapath } from '../datapath/load/loader.ts';
 import { beginGeneration } from '../datapath/maps/generation.ts';
 import type { NftDrop, NftDrops } from '../datapath/nft/drops.ts';
+import { matchesSockets } from '../datapath/nft/local-sources.ts';
 import { datapathTables, endpointEntryKeys } from '../datapath/tables.ts';
 import type { BpfProgram } from '../kernel/bpf/program.ts';
 import { Nftables } from '../kernel/netfilter/nftables.ts';
@@ -78,7 +79,7 @@ export function assembleAgent({ config, log, owned }: AssembleOptions): AgentPar
   const sysctlsBefore = sysctlMemory(join(config.stateDir, 'sysctls.json'));
   const written = { datapath, socket, journal, connections, nft: drops };
   const reconciler = reconcilerOf({ ...written, host, sysctlsBefore });
-  const model = modelConfig(config);
+  const model = { ...modelConfig(config), matchesSockets: matchesSockets(nft) };
   const cluster = clusterParts(config.cluster, { model, owned, routes: ownRoutes(socket) });
   const { kubernetes } = cluster;
   const apiServerWay = apiServerWayOf({ cluster, socket, log, journal }, () => network.isWaiting);

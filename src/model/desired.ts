@@ -24,6 +24,8 @@ export interface ModelConfig {
   /** Ranges that must contain every Node's pod ranges; absent or empty: any range that passes the other checks. */
   readonly podCidrs?: readonly Prefix[] | undefined;
   readonly vxlan: { readonly port: number; readonly vni: number };
+  /** False: the kernel has no `socket` expression in nftables, so `podSources` stays empty. Absent: it has. */
+  readonly matchesSockets?: boolean | undefined;
 }
 
 /** One of this node's pod ranges. */

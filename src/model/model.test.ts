@@ -194,3 +194,22 @@ test('the address by which the Node is reached is never suggested for removal', 
   const [text = ''] = withForeignAddress('192.0.2.17', inside);
   assert.match(text, /^spec\.podCIDRs: .* an address of this node \(d0\): this range is not used$/);
 });
+
+test("without the kernel's `socket` expression pods' sources are not written, and that is a problem", () => {
+  const dual = { ...node(1), podCidrs: [...node(1).podCidrs, parsePrefix('2001:db8:1::/64')] };
+  const cluster = {
+    ...emptyClusterState,
+    nodes: new Map([dual, node(2)].map((each) => [each.name, each])),
+  };
+  const desired = (matchesSockets: boolean) =>
+    computeDesired({ config: { ...config, matchesSockets }, cluster, endpoints: [], host });
+  const ofPods = desired(true);
+  assert.deepEqual(ofPods.podSources, ['192.0.2.16/28', '192.0.2.32/28', '2001:db8:1::/64']);
+  assert.deepEqual(ofPods.problems, []);
+  const { podSources, problems } = desired(false);
+  assert.deepEqual(podSources, []);
+  assert.deepEqual(
+    problems.map(({ object }) => object),
+    ['nftables'],
+  );
+});

@@ -94,7 +94,7 @@ export class Model {
       strayAddresses: addresses,
       strayProblems: problems,
       masquerade,
-      podSources,
+      podSources: this.#config.matchesSockets === false ? [] : podSources,
       problems: this.#joined(
         base.problems,
         this.#services.problems(),
@@ -164,6 +164,7 @@ function computeNetwork(config: ModelConfig, seen: SeenNetwork, held: HeldClaims
     problems: [
       ...own.problems,
       ...uplinkProblems(host),
+      ...socketProblems(config, hasIpv6Pods),
       ...mtu.problems,
       ...ranges.problems,
       ...remote.problems,
@@ -217,6 +218,13 @@ function overlayOf(
     address: facts.address,
     exit: facts.exit,
   };
+}
+
+function socketProblems(config: ModelConfig, hasIpv6Pods: boolean): readonly ModelProblem[] {
+  if (config.matchesSockets !== false || !hasIpv6Pods) return [];
+  const text =
+    'the kernel cannot match sockets in nftables (CONFIG_NFT_SOCKET), so processes of this node can send IPv6 with the addresses of pods';
+  return [{ object: 'nftables', text }];
 }
 
 function uplinkProblems(host: HostFacts): readonly ModelProblem[] {

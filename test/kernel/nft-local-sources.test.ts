@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext } from 'node:test';
 import { NftDrops } from '../../src/datapath/nft/drops.ts';
+import { matchesSockets } from '../../src/datapath/nft/local-sources.ts';
 import { nftContents } from '../../src/datapath/nft/rules.ts';
 import { nftTable } from '../../src/datapath/nft/table.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
@@ -63,6 +64,8 @@ function build(context: TestContext): Place {
   );
   runIn(node, 'sysctl', '-qw', 'net.ipv4.ping_group_range=0 2147483647');
   using nft = Nftables.open(node);
+  assert.equal(matchesSockets(nft), true);
+  assert.doesNotMatch(runIn(node, 'nft', 'list', 'tables'), /attempt/);
   applyEntries(nftTable(nft), entriesOf(nftContents(), desired));
   runIn(
     outside,

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { nftEntriesFor } from '../../../test/support/nft-states.ts';
 import { trace } from '../../../test/support/rule-tracer.ts';
 import { documentationNode, type TracedPacket } from '../../../test/support/traced-packet.ts';
+import { KernelError } from '../../kernel/errno.ts';
+import { matchesSockets } from './local-sources.ts';
 
 const table = { entries: nftEntriesFor({ tunnelTo: 1 }), node: documentationNode };
 const fromPod = {
@@ -49,4 +51,15 @@ test('what has no socket (a REJECT rule, IPVS) passes', () => {
 
 test('without IPv6 pods there is no chain', () => {
   assert.equal(nftEntriesFor({ hasPods: false, tunnelTo: 1 }).has('chain local_sources'), false);
+});
+
+test('an expression that the kernel lacks is noticed', () => {
+  const asked: string[] = [];
+  const apply = (commands: string | object): void => void asked.push(String(commands));
+  assert.equal(matchesSockets({ apply }), true);
+  assert.match(asked.join(), /socket transparent 0\ndelete table inet heddle_attempt$/);
+  const refuse = (): never => {
+    throw new KernelError({ call: 'nft', subject: 'add rule', code: 'ENOENT' });
+  };
+  assert.equal(matchesSockets({ apply: refuse }), false);
 });

@@ -1,6 +1,8 @@
 // Packets that a process of the node sends with the source address of a pod. Programs at interfaces cannot recognize
 // them: a packet of a process has no interface that it came by.
 
+import { KernelError } from '../../kernel/errno.ts';
+import type { Nftables } from '../../kernel/netfilter/nftables.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import { prefixFamily } from '../../net/prefix.ts';
 import { addressSet, priorities, type TableContents } from './rule-text.ts';
@@ -9,6 +11,27 @@ import { addressSet, priorities, type TableContents } from './rule-text.ts';
 export const localSourceCounter = 'local_source';
 
 const check = 'local_source_check';
+
+/**
+ * Whether the kernel has the expression that these rules need: CONFIG_NFT_SOCKET, Linux 4.20. Without it, it would
+ * refuse the whole table. Nothing is left of the attempt. Throws no KernelError.
+ */
+export function matchesSockets(nft: Pick<Nftables, 'apply'>): boolean {
+  const table = 'inet heddle_attempt';
+  const commands = [
+    `add table ${table}`,
+    `add chain ${table} output { type filter hook output priority 0; }`,
+    `add rule ${table} output socket transparent 0`,
+    `delete table ${table}`,
+  ];
+  try {
+    nft.apply(commands.join('\n'));
+    return true;
+  } catch (error) {
+    if (error instanceof KernelError) return false;
+    throw error;
+  }
+}
 
 /**
  * Only for IPv6: `IPV6_FREEBIND` lets any process send from any address, while the kernel sends IPv4 from an address of
