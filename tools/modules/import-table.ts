@@ -92,7 +92,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'pods/records', may: 'base net model/* datapath/* cni', packages: 'node zod' },
   {
     of: 'pods/interface',
-    may: 'net kernel model/* datapath/host cni pods/records',
+    may: 'base net kernel model/* datapath/host cni pods/records',
     packages: 'node',
   },
   {

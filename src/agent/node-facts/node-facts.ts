@@ -8,7 +8,6 @@ import {
   forwardingFindings,
   ipsecFindings,
   ipv6Findings,
-  linkFindings,
   mtuFindings,
   otherNetworkFindings,
   reversePathFindings,
@@ -16,6 +15,7 @@ import {
   tunnelPortFindings,
 } from './checks/interface-checks.ts';
 import { legacyFindings, legacyInUse } from './checks/legacy-checks.ts';
+import { linkFindings } from './checks/link-checks.ts';
 import { fragmentFindings, insertFindings } from './checks/loss-checks.ts';
 import { nextHopFindings } from './checks/next-hop-checks.ts';
 import { podMtuFindings } from './checks/pod-interface-checks.ts';
