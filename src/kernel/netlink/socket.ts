@@ -3,7 +3,6 @@
 // this.
 
 import { KernelError } from '../errno.ts';
-import type { NetworkNamespace } from '../namespace.ts';
 import { asideRequests, slowRequests } from './aside.ts';
 import { readAcknowledgement } from './protocol/acknowledgement.ts';
 import { isEnd, messagesOf, refused } from './protocol/answers.ts';
@@ -11,16 +10,12 @@ import { type Message, MessageWriter, messageFlags, messageTypes } from './proto
 import type { Dumps, Outcomes, Piece, Query, Request, RequestSink } from './protocol/request.ts';
 import {
   KernelTransport,
-  type NetlinkFamily,
   type NetlinkTransport,
+  type TransportOptions,
 } from './protocol/transport.ts';
 
-export interface SocketOptions {
-  /** Namespace in which it is created and stays; default: the thread's own. */
-  readonly namespace?: NetworkNamespace | undefined;
-  /** Default `route` (rtnetlink). */
-  readonly family?: NetlinkFamily;
-}
+/** `namespace`: the socket is created and stays there; default: the thread's own. `family`: default `route`. */
+export type SocketOptions = Partial<Pick<TransportOptions, 'namespace' | 'family'>>;
 
 // Acknowledgements queue in the receive buffer (at most ~1.3 kB each with overhead) while a send is processed, so a
 // large batch is sent in pieces. The send buffer limits the bytes of a piece (208 KiB by default).
@@ -278,22 +273,15 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     query: Query,
     read: (payload: Buffer) => Result | undefined,
   ): Result[] | undefined {
-    this.#writer.clear();
-    this.#write(query, messageFlags.dump);
-    this.#transport.send(this.#writer.bytes);
     const results: Result[] = [];
     let interrupted = false;
-    for (;;) {
-      for (const message of this.#receive(query)) {
-        if (message.sequence !== this.#sequence) continue;
-        if ((message.flags & messageFlags.dumpInterrupted) !== 0) interrupted = true;
-        if (isEnd(query, message)) {
-          return interrupted ? undefined : results;
-        }
-        const result = read(message.payload);
-        if (result !== undefined) results.push(result);
-      }
+    for (const message of this.#answers(query)) {
+      if ((message.flags & messageFlags.dumpInterrupted) !== 0) interrupted = true;
+      if (isEnd(query, message)) break;
+      const result = read(message.payload);
+      if (result !== undefined) results.push(result);
     }
+    return interrupted ? undefined : results;
   }
 
   /** The rest of an interrupted dump would make the next one fail (EBUSY). */
