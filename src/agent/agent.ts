@@ -139,10 +139,10 @@ export class Agent {
       const isDue = network.replaceSnapshot(snapshot);
       knownPods.changed();
       this.#settler.spend(performance.now() - began);
-      if (!isDue && this.#readyMs !== undefined) continue;
       // Nothing is written before the addresses of the API server are known, because routes must not cover them.
       if (this.#readyMs === undefined && !network.isWaiting) await looked;
       if (kubernetes?.state.connection.failing !== undefined) void this.#lookForApiServer();
+      if (!isDue && this.#readyMs !== undefined) continue;
       const isSettled = await this.#settleWithCluster();
       if (isSettled && !network.isWaiting) this.#settled();
       // Retry what failed.

@@ -6,7 +6,7 @@ import { splitListenAddress } from '../config/listen-address.ts';
 import type { AgentConfig } from '../config/schema.ts';
 import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/load/loader.ts';
 import type { ModelConfig } from '../model/desired.ts';
-import { parseAddress } from '../net/address.ts';
+import { type Address, parseAddress } from '../net/address.ts';
 import { parsePort } from '../net/port.ts';
 import { isAnyAddress, type MappedProtocol } from '../net/port-mapping.ts';
 import { AddressCooldown } from '../pods/addresses/cooldown.ts';
@@ -52,18 +52,24 @@ export function ownPorts({ health, metrics, mode, vxlan }: AgentConfig): readonl
   return [
     ...listening.flatMap(([key, text]) => {
       const { host, port = 0 } = splitListenAddress(text) ?? {};
-      return host === undefined || port === 0 ? [] : [ownPort(key, 'tcp', port, host)];
+      return host === undefined || port === 0
+        ? []
+        : [ownPort(key, 'tcp', port, parseAddress(host))];
     }),
-    ...(mode === 'vxlan' ? [ownPort('vxlan.port', 'udp', vxlan.port, '::')] : []),
+    ...(mode === 'vxlan' ? [ownPort('vxlan.port', 'udp', vxlan.port)] : []),
   ];
 }
 
-function ownPort(key: string, protocol: MappedProtocol, port: number, host: string): OwnPort {
-  const number = parsePort(port);
-  const address = parseAddress(host);
+function ownPort(
+  key: string,
+  protocol: MappedProtocol,
+  number: number,
+  address?: Address,
+): OwnPort {
+  const port = parsePort(number);
   // A wildcard of one family may be one of both.
-  const place = isAnyAddress(address) ? {} : { hostAddress: address };
-  return { key, mapping: { protocol, hostPort: number, containerPort: number, ...place } };
+  const hostAddress = address === undefined || isAnyAddress(address) ? undefined : address;
+  return { key, mapping: { protocol, hostPort: port, containerPort: port, hostAddress } };
 }
 
 export function loadConfigured(config: AgentConfig): Datapath {

@@ -25,13 +25,11 @@ export interface WantedPorts {
 }
 
 /** Throws CniError: hostPortTaken naming the owner, or unsupportedField. */
-export function checkPortMappings(ports: WantedPorts): void {
-  const { mappings, addresses, records, ownPorts } = ports;
+export function checkPortMappings(wantedPorts: WantedPorts): void {
+  const { mappings, addresses } = wantedPorts;
   const families = new Set(addresses.map(addressFamily));
   if (mappings.length === 0) return;
-  const taken = takenBy(records);
-  const own = new TakenPorts<OwnPort>();
-  for (const each of ownPorts) own.add(each.mapping, each);
+  const taken = takenPorts(wantedPorts);
   for (const wanted of mappings) {
     const { hostAddress } = wanted;
     if (hostAddress !== undefined && !families.has(addressFamily(hostAddress))) {
@@ -39,22 +37,30 @@ export function checkPortMappings(ports: WantedPorts): void {
       throw new CniError(cniErrorCode.unsupportedField, text);
     }
     const holder = taken.ownerOf(wanted);
-    if (holder !== undefined) throw portTaken(wanted, podOrContainer(holder), 'delete that pod');
-    const key = own.ownerOf(wanted)?.key;
-    if (key !== undefined) throw portTaken(wanted, `heddle itself (${key})`, `change ${key}`);
+    if (holder !== undefined) throw portTaken(wanted, holder);
   }
 }
 
-function takenBy(records: readonly EndpointRecord[]): TakenPorts<EndpointRecord> {
-  const taken = new TakenPorts<EndpointRecord>();
+interface Holder {
+  readonly name: string;
+  /** How the port becomes free. */
+  readonly remedy: string;
+}
+
+function takenPorts({ records, ownPorts }: WantedPorts): TakenPorts<Holder> {
+  const taken = new TakenPorts<Holder>();
+  for (const { mapping, key } of ownPorts) {
+    taken.add(mapping, { name: `heddle itself (${key})`, remedy: `change ${key}` });
+  }
   for (const record of records) {
-    for (const held of record.portMappings ?? []) taken.add(held, record);
+    const holder = { name: podOrContainer(record), remedy: 'delete that pod' };
+    for (const held of record.portMappings ?? []) taken.add(held, holder);
   }
   return taken;
 }
 
-function portTaken(wanted: PortMapping, holder: string, remedy: string): CniError {
-  const text = `host port ${describeHostPort(wanted)} is used by ${holder}`;
+function portTaken(wanted: PortMapping, { name, remedy }: Holder): CniError {
+  const text = `host port ${describeHostPort(wanted)} is used by ${name}`;
   return new CniError(cniErrorCode.hostPortTaken, text, {
     details: `${remedy}, or choose another host port or another hostIP`,
   });

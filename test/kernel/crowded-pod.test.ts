@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import type { TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { listAddresses } from '../../src/kernel/netlink/address.ts';
 
@@ -59,24 +60,29 @@ const crowds: readonly {
 // Objects of which the kernel takes too long to create more, or allows no more.
 const share: Readonly<Record<string, number>> = { rules: 10, links: 40, names: 42 };
 
+async function agentWithPod(context: TestContext) {
+  const place = agentPlace(context);
+  await startAgent(context, place);
+  const pod = podNamespace(context);
+  const call = { containerId, netns: pod.path };
+  const { exitCode, answer } = await cniBeside(place, { verb: 'ADD', ...call });
+  assert.equal(exitCode, 0, JSON.stringify(answer));
+  return { place, pod, call, answer };
+}
+
 for (const { name, before = 'true', line, differs } of crowds) {
   // Rules and links take the kernel itself too long to create.
   const made = Math.floor(count / (share[name] ?? 1));
   rootTest(
     `${made} ${name} in a pod delay neither its CHECK nor its DEL nor others`,
     async (context) => {
-      const place = agentPlace(context);
-      await startAgent(context, place);
-      const pod = podNamespace(context);
-      const call = { containerId, netns: pod.path };
-      const added = await cniBeside(place, { verb: 'ADD', ...call });
-      assert.equal(added.exitCode, 0, JSON.stringify(added.answer));
+      const { place, pod, call, answer } = await agentWithPod(context);
       const file = path.join(place.folder, 'batch');
       const lines = Array.from({ length: made }, (_, index) => line(index >> 8, index & 255));
       fs.writeFileSync(file, `${lines.join('\n')}\n`);
       runIn(pod.namespace, 'sh', '-c', `${before}; ip -batch ${file}`);
       const watch = watchAnswers(place);
-      const more = { prevResult: added.answer };
+      const more = { prevResult: answer };
       const checked = await cniBeside(place, { verb: 'CHECK', ...call, more });
       if (differs === undefined) assert.equal(checked.exitCode, 0, JSON.stringify(checked.answer));
       else assert.match(checked.answer?.msg ?? '', differs);
@@ -91,12 +97,7 @@ for (const { name, before = 'true', line, differs } of crowds) {
 rootTest(
   'next-hop objects in many groups delay neither the DEL of their pod nor others',
   async (context) => {
-    const place = agentPlace(context);
-    await startAgent(context, place);
-    const pod = podNamespace(context);
-    const call = { containerId, netns: pod.path };
-    const added = await cniBeside(place, { verb: 'ADD', ...call });
-    assert.equal(added.exitCode, 0, JSON.stringify(added.answer));
+    const { place, pod, call } = await agentWithPod(context);
     // The pod's end is found under another name too.
     runIn(pod.namespace, 'sh', '-c', 'ip link set eth0 down name mine && ip link set mine up');
     using inPod = NetlinkSocket.open({ namespace: pod.namespace });

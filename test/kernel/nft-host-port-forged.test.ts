@@ -15,7 +15,7 @@ import { Capture } from '../support/capture.ts';
 import { endpointCollection } from '../support/compute-desired.ts';
 import { entriesOf } from '../support/entries-of.ts';
 import { frame, portOf, sendFrames } from '../support/forged-frames.ts';
-import { runIn, testNamespace } from '../support/namespaces.ts';
+import { placeOf, runIn, testNamespace } from '../support/namespaces.ts';
 import { udp } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
 import { applyEntries } from '../support/table-contract.ts';
@@ -48,7 +48,7 @@ rootTest("packets from another interface to a host port keep a pod's source addr
   const { node, pod, outside } = build(context);
   using nft = Nftables.open(node);
   applyEntries(nftTable(nft), entriesOf(nftContents(), desired));
-  using capture = Capture.start(at(pod));
+  using capture = Capture.start(placeOf(pod));
   const ways = [
     [pod, 'eth0', podLink],
     [outside, 'net0', 'up0'],
@@ -58,9 +58,9 @@ rootTest("packets from another interface to a host port keep a pod's source addr
     const arrivesFrom = ([from, name, link]: (typeof ways)[number], source: string) => {
       sourcePort++;
       capture.frames();
-      const ends = { source, destination, destinationMac: portOf(at(node), link).mac };
+      const ends = { source, destination, destinationMac: portOf(placeOf(node), link).mac };
       const content = udp({ sourcePort, destinationPort: hostPort });
-      sendFrames(portOf(at(from), name), [frame(ends, [protocols.udp, content])]);
+      sendFrames(portOf(placeOf(from), name), [frame(ends, [protocols.udp, content])]);
       return capture.frames().flatMap((bytes) => sourceTo(own, bytes, version));
     };
     const [byPod, byOutside] = ways;
@@ -114,7 +114,7 @@ function build(context: TestContext): Place {
   ] as const) {
     for (const command of commands) runIn(namespace, 'ip', ...command.split(' '));
   }
-  const { mac } = portOf(at(pod), 'eth0');
+  const { mac } = portOf(placeOf(pod), 'eth0');
   for (const { pod: address } of families) {
     runIn(node, 'ip', 'neigh', 'add', address, 'lladdr', mac, 'dev', podLink);
   }
@@ -125,8 +125,4 @@ function build(context: TestContext): Place {
   // The checksums of the frames do not matter here.
   runIn(node, 'sysctl', '-qw', 'net.netfilter.nf_conntrack_checksum=0');
   return { node, pod, outside };
-}
-
-function at({ fd }: NetworkNamespace): { readonly namespacePath: string } {
-  return { namespacePath: `/proc/${process.pid}/fd/${fd}` };
 }

@@ -18,7 +18,7 @@ import { endpointCollection } from '../support/compute-desired.ts';
 import { entriesOf } from '../support/entries-of.ts';
 import { portOf } from '../support/forged-frames.ts';
 import { eventuallyDefined } from '../support/lab.ts';
-import { runIn, testNamespace } from '../support/namespaces.ts';
+import { ipIn, placeOf, runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 import { applyEntries } from '../support/table-contract.ts';
 
@@ -41,23 +41,23 @@ interface Place {
 function build(context: TestContext): Place {
   const [node, outside] = [1, 2].map(() => testNamespace(context));
   assert(node !== undefined && outside !== undefined);
-  ip(
+  ipIn(
     node,
     `link add up0 type veth peer name net0 netns /proc/${process.pid}/fd/${outside.fd}`,
     ...['link set lo up', 'link set up0 up', 'address add 198.51.100.1/24 dev up0'],
     'address add 2001:db8:ffff::1/64 dev up0 nodad',
     'address add 2001:db8:1::1/128 dev lo nodad',
   );
-  ip(
+  ipIn(
     outside,
     ...['link set lo up', 'link set net0 up', 'address add 198.51.100.2/24 dev net0'],
     'address add 2001:db8:ffff::2/64 dev net0 nodad',
     ...['address add 203.0.113.9/32 dev lo', 'address add 2001:db8:9::9/128 dev lo nodad'],
   );
-  ip(node, 'route add default via 198.51.100.2', 'route add default via 2001:db8:ffff::2');
-  ip(outside, 'route add default via 198.51.100.1', 'route add default via 2001:db8:ffff::1');
-  const { mac } = portOf({ namespacePath: `/proc/${process.pid}/fd/${outside.fd}` }, 'net0');
-  ip(
+  ipIn(node, 'route add default via 198.51.100.2', 'route add default via 2001:db8:ffff::2');
+  ipIn(outside, 'route add default via 198.51.100.1', 'route add default via 2001:db8:ffff::1');
+  const { mac } = portOf(placeOf(outside), 'net0');
+  ipIn(
     node,
     `neigh add 198.51.100.2 lladdr ${mac} dev up0`,
     `neigh add 2001:db8:ffff::2 lladdr ${mac} dev up0`,
@@ -80,13 +80,6 @@ function build(context: TestContext): Place {
      }`,
   );
   return { node, outside };
-}
-
-function ip(namespace: NetworkNamespace, ...commands: string[]): void {
-  for (const command of commands) {
-    const family = command.includes('::') ? ['-6'] : [];
-    runIn(namespace, 'ip', ...family, ...command.split(' '));
-  }
 }
 
 function counted({ node, outside }: Place): { readonly dropped: number; readonly arrived: number } {
@@ -171,7 +164,7 @@ describe("a pod's source address, from a process of the node", () => {
   rootTest("the reset of a REJECT rule in a pod's name passes", async (context) => {
     const place = build(context);
     runIn(place.node, 'sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1');
-    ip(place.node, 'route add 2001:db8:1::/64 dev lo');
+    ipIn(place.node, 'route add 2001:db8:1::/64 dev lo');
     runIn(
       place.node,
       'nft',

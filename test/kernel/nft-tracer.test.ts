@@ -9,7 +9,7 @@ import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { Nftables } from '../../src/kernel/netfilter/nftables.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { frame, portOf, sendFrames } from '../support/forged-frames.ts';
-import { runIn, spawnIn, testNamespace } from '../support/namespaces.ts';
+import { placeOf, runIn, spawnIn, testNamespace } from '../support/namespaces.ts';
 import { type NftOptions, nftEntriesFor } from '../support/nft-states.ts';
 import { tcp, tcpFlags, udp } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
@@ -230,17 +230,13 @@ function send(place: Place, { from, packet }: Sent): void {
     return;
   }
   const [near, far] = from === 'pod' ? [podLink, 'eth0'] : ['up0', 'net0'];
-  const ends = { source, destination, destinationMac: portOf(at(place.node), near).mac };
+  const ends = { source, destination, destinationMac: portOf(placeOf(place.node), near).mac };
   const ports = { sourcePort, destinationPort };
   const content = protocol === 'tcp' ? tcp({ ...ports, flags: tcpFlags.syn }) : udp(ports);
   if (packet.mark !== undefined) {
     runIn(place.node, 'nft', `add element inet tracing marked { ${sourcePort} }`);
   }
-  sendFrames(portOf(at(place[from]), far), [frame(ends, [protocols[protocol], content])]);
-}
-
-function at({ fd }: NetworkNamespace): { readonly namespacePath: string } {
-  return { namespacePath: `/proc/${process.pid}/fd/${fd}` };
+  sendFrames(portOf(placeOf(place[from]), far), [frame(ends, [protocols[protocol], content])]);
 }
 
 function build(context: TestContext): Place {

@@ -18,7 +18,7 @@ import { Capture } from '../support/capture.ts';
 import { endpointCollection } from '../support/compute-desired.ts';
 import { entriesOf } from '../support/entries-of.ts';
 import { frame, portOf, sendFrames } from '../support/forged-frames.ts';
-import { runIn, testNamespace } from '../support/namespaces.ts';
+import { placeOf, runIn, testNamespace } from '../support/namespaces.ts';
 import { icmpError, icmpProtocol, ip, sctp, tcp, tcpFlags, udp } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
 import { applyEntries } from '../support/table-contract.ts';
@@ -74,7 +74,7 @@ function build(context: TestContext): Place {
   ] as const) {
     for (const command of commands) runIn(namespace, 'ip', ...command.split(' '));
   }
-  const mac = portOf(at(outside), 'net0').mac;
+  const mac = portOf(placeOf(outside), 'net0').mac;
   for (const { version, world, exempt } of families) {
     for (const address of [world, exempt]) {
       runIn(node, 'ip', `-${version}`, 'route', 'add', address, 'dev', 'up0');
@@ -83,10 +83,6 @@ function build(context: TestContext): Place {
   }
   runIn(node, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
   return { node, pod, outside };
-}
-
-function at({ fd }: NetworkNamespace): { readonly namespacePath: string } {
-  return { namespacePath: `/proc/${process.pid}/fd/${fd}` };
 }
 
 const ports = { sourcePort: 4000, destinationPort: 53 };
@@ -119,15 +115,15 @@ rootTest("packets that cannot be translated do not leave with a pod's address", 
   applyEntries(nftTable(drops), entriesOf(nftContents(), desired));
   // Each kind stands for itself, whatever its checksum.
   runIn(place.node, 'sysctl', '-qw', 'net.netfilter.nf_conntrack_checksum=0');
-  using capture = Capture.start(at(place.outside));
-  const destinationMac = portOf(at(place.node), 'hd00000000001').mac;
+  using capture = Capture.start(placeOf(place.outside));
+  const destinationMac = portOf(placeOf(place.node), 'hd00000000001').mac;
   let expected = 0;
   for (const family of families) {
     const source = Buffer.from(addressBytes(parseAddress(family.pod)));
     const arrives = (destination: string, content: Content): readonly boolean[] => {
       capture.frames();
       const ends = { source: family.pod, destination, destinationMac };
-      sendFrames(portOf(at(place.pod)), [frame(ends, content)]);
+      sendFrames(portOf(placeOf(place.pod)), [frame(ends, content)]);
       return capture.frames().flatMap((bytes) => {
         const packet = Buffer.from(bytes.subarray(14));
         const isToHere = packet.includes(Buffer.from(addressBytes(parseAddress(destination))));
@@ -149,12 +145,12 @@ rootTest('nor do packets with a wrong checksum, or excluded from tracking', (con
   const { node, pod, outside } = build(context);
   using nft = Nftables.open(node);
   applyEntries(nftTable(nft), entriesOf(nftContents(), desired));
-  using capture = Capture.start(at(outside));
-  const destinationMac = portOf(at(node), 'hd00000000001').mac;
+  using capture = Capture.start(placeOf(outside));
+  const destinationMac = portOf(placeOf(node), 'hd00000000001').mac;
   const send = (content: Content): number => {
     capture.frames();
     const destination = '203.0.113.9';
-    sendFrames(portOf(at(pod)), [
+    sendFrames(portOf(placeOf(pod)), [
       frame({ source: '192.0.2.2', destination, destinationMac }, content),
     ]);
     // The interfaces have just come up, and speak for themselves.

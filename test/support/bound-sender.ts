@@ -33,7 +33,7 @@ export const withoutCapabilities: readonly string[] = [
 ];
 
 /** The program's words: prints the call that failed and its errno, or `sent`. A TCP connection is only begun. */
-export function boundSendCommand(send: BoundSend): readonly string[] {
+function boundSendCommand(send: BoundSend): readonly string[] {
   const [type, protocol] = sockets[send.kind];
   const { level, [send.by]: option } = bindOptions[send.family];
   const call = send.kind === 'udp' || send.kind === 'ping' ? 'sendto' : 'connect';

@@ -35,6 +35,19 @@ export function runIn(namespace: NetworkNamespace, command: string, ...args: str
   });
 }
 
+/** Commands of `ip` inside, IPv6's with `-6`. */
+export function ipIn(namespace: NetworkNamespace, ...commands: readonly string[]): void {
+  for (const command of commands) {
+    const family = command.includes('::') ? ['-6'] : [];
+    runIn(namespace, 'ip', ...family, ...command.split(' '));
+  }
+}
+
+/** Where another process, or `portOf`, finds it. */
+export function placeOf({ fd }: NetworkNamespace): { readonly namespacePath: string } {
+  return { namespacePath: `/proc/${process.pid}/fd/${fd}` };
+}
+
 /** Starts a program inside; the test ends it. */
 export function spawnIn(
   namespace: NetworkNamespace,

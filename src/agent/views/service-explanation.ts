@@ -2,6 +2,7 @@
 
 import type { ServiceExplanation } from '../../api/services.ts';
 import { InputError } from '../../base/input-error.ts';
+import { namespacedName } from '../../base/namespaced-name.ts';
 import type { TransportProtocol } from '../../cluster/objects.ts';
 import type { Destination } from '../../model/services/frontend.ts';
 import {
@@ -120,7 +121,7 @@ function clientOf(parts: AgentParts, from: string, to: Address): Client {
     return { kind: 'outside', address: ofFamily([parseAddress(from)]) };
   const endpoint = parts.pods
     .endpoints()
-    .find(({ pod }) => pod !== undefined && `${pod.namespace}/${pod.name}` === from);
+    .find(({ pod }) => pod !== undefined && namespacedName(pod) === from);
   if (endpoint !== undefined) return { kind: 'pod', address: ofFamily(endpoint.addresses) };
   const known = parts.network.snapshot.state.pods.get(from);
   if (known?.hostNetwork === true && known.node === parts.config.node)

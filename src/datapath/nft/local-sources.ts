@@ -3,8 +3,7 @@
 
 import { KernelError } from '../../kernel/errno.ts';
 import type { Nftables } from '../../kernel/netfilter/nftables.ts';
-import type { Prefix } from '../../net/prefix.ts';
-import { prefixFamily } from '../../net/prefix.ts';
+import { type Prefix, prefixFamily } from '../../net/prefix.ts';
 import { addressSet, priorities, type TableContents } from './rule-text.ts';
 
 /** The counter of packets with a pod's source that a process of the node sent. */

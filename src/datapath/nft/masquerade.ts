@@ -76,11 +76,11 @@ function rulesOf(
         `${leaves} snat ${ip} to ${address} fully-random`,
       ];
     }),
-    ...masqueradeOf(leaving(family), tunnel),
+    ...masqueraded(leaving(family), tunnel),
   ];
 }
 
-function masqueradeOf(leaves: string, tunnel: TunnelDevice | undefined): readonly string[] {
+function masqueraded(leaves: string, tunnel: TunnelDevice | undefined): readonly string[] {
   return [
     ...withoutPort(
       tunnel,
@@ -110,7 +110,7 @@ const [firstPort, lastPort] = [1024, 65_535];
 // route to an InternalIP is the uplink. The device's address is the node's own in its pod range.
 function intoTunnel(tunnel: TunnelDevice, family: AddressFamily): readonly string[] {
   const ip = family === 4 ? 'ip' : 'ip6';
-  return masqueradeOf(
+  return masqueraded(
     `oifname ${JSON.stringify(tunnel.name)} ${ip} saddr != @sources${family}`,
     tunnel,
   );
