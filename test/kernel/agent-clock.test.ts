@@ -159,12 +159,17 @@ async function startTraffic(
     said += String(chunk);
   });
   await eventuallyPasses(() => assert.match(runIn(to.namespace, 'ss', '-Hltn'), /:7 /));
-  const connection = spawnIn(from.namespace, 'sh', ['-c', talk]);
+  // A session of its own: a pipeline that outlives its shell would keep this process from ending.
+  const connection = spawnIn(from.namespace, 'setsid', ['sh', '-c', talk]);
   let heard = 0;
   connection.stdout?.on('data', (chunk) => {
     heard += String(chunk).length;
   });
-  for (const child of [serve, pings, connection]) context.after(() => child.kill('SIGKILL'));
+  context.after(() => {
+    const { pid, exitCode } = connection;
+    if (pid !== undefined && exitCode === null) process.kill(-pid, 'SIGKILL');
+  });
+  for (const child of [serve, pings]) context.after(() => child.kill('SIGKILL'));
   const goesOn = async (): Promise<void> => {
     const until = heard + 20;
     await eventuallyPasses(() => assert.ok(heard > until, `${heard} bytes came back`), patienceMs);

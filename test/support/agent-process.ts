@@ -43,23 +43,20 @@ export interface AgentPlace {
   readonly before?: string;
 }
 
-/** By the folder of their place. */
-const agents = new Map<string, LaunchedAgent[]>();
+/** Running agents by the folder of their place. */
+const agents = new Map<string, Set<ChildProcess>>();
 
-async function killed({ process: child, ended }: LaunchedAgent): Promise<void> {
-  child.kill('SIGKILL');
-  await ended;
+// An agent writes new files as long as it runs.
+function removeUnused(folder: string): void {
+  if ((agents.get(folder)?.size ?? 0) > 0) return;
+  agents.delete(folder);
+  fs.rmSync(folder, { recursive: true, force: true });
 }
 
 /** A node with the uplink `eth0` and its configuration; no process runs yet. */
 export function agentPlace(context: TestContext, settings = ''): AgentPlace {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heddle-agent-'));
-  context.after(async () => {
-    // An agent writes new files as long as it runs.
-    await Promise.all(agents.get(folder)?.map(killed) ?? []);
-    agents.delete(folder);
-    fs.rmSync(folder, { recursive: true, force: true });
-  });
+  context.after(() => removeUnused(folder));
   const namespace = uplinkNamespace(context);
 
   const place = {
@@ -156,11 +153,15 @@ export function launchAgent(
   child.stderr?.on('data', (chunk) => {
     text += String(chunk);
   });
-  context.after(() => child.kill('SIGKILL'));
-  const launched: LaunchedAgent = { process: child, text: () => text, ended };
-  const own = agents.get(place.folder) ?? [];
-  agents.set(place.folder, [...own, launched]);
-  return launched;
+  const running = agents.get(place.folder) ?? new Set();
+  agents.set(place.folder, running.add(child));
+  context.after(async () => {
+    child.kill('SIGKILL');
+    await ended;
+    running.delete(child);
+    removeUnused(place.folder);
+  });
+  return { process: child, text: () => text, ended };
 }
 
 /** Waits until the agent is ready. `environment`: additional variables. */
