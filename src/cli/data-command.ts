@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { defaultSocket } from '../api/socket.ts';
 import { printable, printableJson, printableStrings } from '../base/printable.ts';
 import type { AgentClient } from './client/client.ts';
-import { CommandError } from './client/command-error.ts';
+import { CommandError, RefusalError } from './client/command-error.ts';
 import { chooseTargets, type TargetOptions, type Targets } from './client/targets.ts';
 import { type Style, styleFor } from './render/style.ts';
 
@@ -92,8 +92,10 @@ function texts<Answer>(
 ): readonly string[] {
   const style = outputStyle();
   return replies.map(({ name, answer, failure }) => {
-    if (answer === undefined)
-      return `${name}: ${style.alarm('NO ANSWER')}: ${printable(failure?.message ?? '')}`;
+    if (answer === undefined) {
+      const what = failure instanceof RefusalError ? 'REFUSED' : 'NO ANSWER';
+      return `${name}: ${style.alarm(what)}: ${printable(failure?.message ?? '')}`;
+    }
     // Names, addresses and texts in the answer come from others. Only the style adds escape sequences.
     const text = render(printableStrings(answer), style);
     return !several || isTitled ? text : `${name}:\n${text}`;

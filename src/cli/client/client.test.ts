@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { AgentClient } from './client.ts';
+import { RefusalError } from './command-error.ts';
 
 interface FakeAgent {
   readonly client: AgentClient;
@@ -43,7 +44,11 @@ test("a refusal is reported in the agent's words", async (context) => {
   const { client } = await fakeAgent(context, (_, response) => {
     response.writeHead(404).end(JSON.stringify({ error: 'there is no map x' }));
   });
-  await assert.rejects(client.map('x'), { name: 'CommandError', message: 'there is no map x' });
+  await assert.rejects(client.map('x'), (error) => {
+    assert.ok(error instanceof RefusalError);
+    assert.deepEqual([error.name, error.message], ['CommandError', 'there is no map x']);
+    return true;
+  });
 });
 
 test('an answer that is not JSON is reported with its status', async (context) => {

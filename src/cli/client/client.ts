@@ -10,7 +10,7 @@ import type { MapDump, MapList } from '../../api/maps.ts';
 import type { NodeView } from '../../api/nodes.ts';
 import type { ServiceExplanation, ServiceSummary, ServiceView } from '../../api/services.ts';
 import type { NodeStatus } from '../../api/status.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError, RefusalError } from './command-error.ts';
 
 export class AgentClient {
   readonly socket: string;
@@ -102,7 +102,7 @@ export class AgentClient {
         .end();
     });
     if (response.statusCode === 200) return response;
-    throw new CommandError(refusalText(await readText(response), response.statusCode));
+    throw new RefusalError(refusalText(await readText(response), response.statusCode));
   }
 
   /** `deadline`: aborting a request in the middle of an answer looks like a closed connection. */

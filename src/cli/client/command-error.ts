@@ -7,3 +7,6 @@ export class CommandError extends Error {
     this.name = 'CommandError';
   }
 }
+
+/** The agent answered, and refuses what it was asked. */
+export class RefusalError extends CommandError {}
