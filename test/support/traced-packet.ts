@@ -2,7 +2,7 @@
 
 import { addressFamily, parseAddress } from '../../src/net/address.ts';
 import { parsePrefix, prefixContains, prefixFamily } from '../../src/net/prefix.ts';
-import { protocolName, protocols } from '../../src/net/protocol.ts';
+import { protocols } from '../../src/net/protocol.ts';
 
 export interface TracedPacket {
   readonly source: string;
@@ -82,6 +82,7 @@ const selectors: Readonly<Record<string, Read>> = {
     isTransparent === undefined ? undefined : String(Number(isTransparent)),
   'th dport': portOf,
   'icmp type': (packet) => (packetFamily(packet) === 4 ? packet.icmp?.type : undefined),
+  'icmpv6 type': (packet) => (packetFamily(packet) === 6 ? packet.icmp?.type : undefined),
   'icmp code': (packet) => (packetFamily(packet) === 4 ? packet.icmp?.code : undefined),
   'fib saddr type': ({ source }, node) => typeOf(source, node),
   'fib daddr type': ({ destination }, node) => typeOf(destination, node),
@@ -105,7 +106,7 @@ function fragmentField({ fragment }: TracedPacket): number {
 }
 
 function nextHeader({ fragment, protocol }: TracedPacket): string {
-  return fragment === undefined ? protocolName(protocols[protocol]) : 'frag';
+  return fragment === undefined ? String(protocols[protocol]) : '44';
 }
 
 function typeOf(address: string, { local, broadcast = [] }: TracedNode): string {

@@ -7,7 +7,8 @@ import { loopbackCounter } from './host-ports.ts';
 import { localSourceCounter } from './local-sources.ts';
 import { untranslatedCounter } from './masquerade.ts';
 import type { NftRunner } from './table.ts';
-import { foreignTunnelCounter, tunnelErrorCounter } from './tunnel.ts';
+import { foreignTunnelCounter } from './tunnel.ts';
+import { tunnelErrorCounter } from './tunnel-errors.ts';
 
 export interface NftDrop {
   /** The reason as text. */

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nftEntriesFor } from '../../../test/support/nft-states.ts';
-import { icmpEcho, ip, joined, tcp, udp } from '../../../test/support/packets.ts';
 import { type TracedHook, trace } from '../../../test/support/rule-tracer.ts';
 import {
   documentationNode as node,
   type TracedPacket,
 } from '../../../test/support/traced-packet.ts';
-import { parseAddress } from '../../net/address.ts';
 
 const tunnel = { tunnelTo: 1 } as const;
 const plain = { entries: nftEntriesFor(tunnel), node };
@@ -270,57 +268,3 @@ for (const family of families) {
     });
   }
 }
-
-/** An error's own header, and the packet that it is about. */
-function about(protocol: number, payload: Uint8Array, options?: Uint8Array): Uint8Array {
-  const ends = { source: parseAddress('198.51.100.1'), destination: parseAddress('198.51.100.2') };
-  const quoted = ip({ ...ends, protocol, ...(options === undefined ? {} : { options }) }, payload);
-  return joined([3, 4, 0, 0, 0, 0, 5, 0], quoted);
-}
-
-const toTunnel = udp({ sourcePort: 40000, destinationPort: 4789 });
-const errors: readonly (readonly [
-  what: string,
-  transport: Uint8Array,
-  rule: string,
-  more?: Partial<TracedPacket>,
-])[] = [
-  ['a packet in the tunnel', about(17, toTunnel), '6'],
-  ['a packet in the tunnel with IP options', about(17, toTunnel, new Uint8Array(4).fill(1)), '4'],
-  ['one of the device', about(17, udp({ sourcePort: 4789, destinationPort: 40000 })), '5'],
-  ["the kernel's echo reply", about(1, icmpEcho(4, { id: 1, reply: true })), '7'],
-  [
-    'a packet in the tunnel, itself a first fragment',
-    about(17, toTunnel),
-    '2',
-    { fragment: 'first' },
-  ],
-  ['an echo request', about(1, icmpEcho(4, { id: 1 })), ''],
-  ['a packet to another port', about(17, udp({ sourcePort: 40000, destinationPort: 53 })), ''],
-  ['TCP', about(6, tcp({ sourcePort: 4789, destinationPort: 4789, flags: 16 })), '3'],
-  ['what is for another host', about(17, toTunnel), '1', { destination: '203.0.113.10' }],
-];
-for (const [what, transport, rule, more] of errors) {
-  test(`"fragmentation needed" about ${what}`, () => {
-    const icmp = { type: 'destination-unreachable', code: 'frag-needed' };
-    const ends = { source: '203.0.113.9', destination: '198.51.100.1', protocol: 'icmp' } as const;
-    const traced = trace(plain, 'prerouting', { ...ends, icmp, transport, iif: 'up0', ...more });
-    const inner = rule === '' ? [] : [`tunnel_errors ${rule}`];
-    const isDropped = ['2', '4', '5', '6', '7'].includes(rule);
-    const later = isDropped ? [] : ['direct 3'];
-    assert.deepEqual(traced.rules, ['tunnel_arrives 3', ...inner, ...later]);
-    assert.deepEqual(
-      [traced.verdict, traced.counters],
-      isDropped ? ['drop', ['tunnel_error']] : ['accept', []],
-    );
-  });
-}
-
-test('another ICMP error is none of the tunnel', () => {
-  const icmp = { type: 'destination-unreachable', code: 'port-unreachable' };
-  const ends = { source: '203.0.113.9', destination: '198.51.100.1', protocol: 'icmp' } as const;
-  assert.deepEqual(
-    trace(plain, 'prerouting', { ...ends, icmp, transport: about(17, toTunnel) }).rules,
-    ['direct 3'],
-  );
-});

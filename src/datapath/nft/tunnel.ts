@@ -14,15 +14,12 @@ import {
   priorities,
   type TableContents,
 } from './rule-text.ts';
+import { tunnelErrorCounter, tunnelErrors } from './tunnel-errors.ts';
 
 /** The counter of packets to the tunnel's port that were dropped. */
 export const foreignTunnelCounter = 'foreign_tunnel';
 
-/** The counter of ICMP errors about tunnels that were dropped. */
-export const tunnelErrorCounter = 'tunnel_error';
-
 const check = 'tunnel_check';
-const errors = 'tunnel_errors';
 const sent = 'tunnel_sent';
 /** The chain of packets that are not, or no longer, in fragments. */
 export const arrivedWhole = 'tunnel_arrives_whole';
@@ -58,7 +55,7 @@ export function tunnelRules(ends: TunnelEnds, hasServices: boolean): TableConten
     counters: [foreignTunnelCounter, tunnelErrorCounter],
     chains: [
       { name: check, rules: checkRules(ends) },
-      { name: errors, rules: errorRules(ends) },
+      ...tunnelErrors(ends).chains,
       { name: sent, rules: sentRules },
       { name: arrivedWhole, rules: wholeRules(ends) },
       arrivals(ends),
@@ -94,32 +91,14 @@ function checkRules({ uplinks }: TunnelEnds): readonly string[] {
   ];
 }
 
-// "Fragmentation needed" about packets that this node sends without the mark that forbids fragmentation, which no
-// router reports: its tunnels' packets, and the kernel's own echo replies. After one such error of any host the kernel
-// would believe for ten minutes, without a check of the sender, that the way to another node carries less. A complete
-// error is short enough to need no fragments; the quoted packet begins behind the error's eight bytes, and neither kind
-// has IP options.
-function errorRules({ port }: TunnelEnds): readonly string[] {
-  const dropError = `counter name "${tunnelErrorCounter}" drop`;
-  return [
-    'fib daddr type != local return',
-    `ip frag-off & 0x3fff != 0x0 ${dropError}`,
-    '@th,136,8 != { 1, 17 } return',
-    `@th,64,8 != 0x45 ${dropError}`,
-    `@th,136,8 17 @th,224,16 ${port} ${dropError}`,
-    `@th,136,8 17 @th,240,16 ${port} ${dropError}`,
-    `@th,136,8 1 @th,224,8 0 ${dropError}`,
-  ];
-}
-
 // Before fragments are reassembled: without the first one, which has the port, the others never become a packet.
-function arrivals({ port }: TunnelEnds): Chain {
+function arrivals(ends: TunnelEnds): Chain {
   return {
     name: 'tunnel_arrives',
     at: { type: 'filter', hook: 'prerouting', priority: priorities.beforeDefragmentation },
     rules: [
-      ...families.map(({ isPiece }) => `udp dport ${port} ${isPiece} jump ${check}`),
-      `icmp type destination-unreachable icmp code frag-needed jump ${errors}`,
+      ...families.map(({ isPiece }) => `udp dport ${ends.port} ${isPiece} jump ${check}`),
+      ...tunnelErrors(ends).jumps,
     ],
   };
 }
