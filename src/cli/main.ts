@@ -2,6 +2,7 @@
 // The `heddle` executable. It has almost no static imports: modules are read concurrently with a descriptor each, and
 // if there are too few descriptors, the user should see a sentence instead of the module loader's stack.
 
+import '../base/no-debugger.ts';
 import { openFilesProblem } from '../base/open-files.ts';
 
 // In `heddle flows | head`, the reader has closed the pipe.

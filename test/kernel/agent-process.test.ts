@@ -107,6 +107,19 @@ rootTest('pods are added, communicate, are shown and are deleted', async (contex
   assert.equal((await status(place)).endpoints, 1);
 });
 
+rootTest('SIGUSR1 opens no debugger of the agent', async (context) => {
+  const place = agentPlace(context);
+  const agent = await startAgent(context, place);
+  const listeners = (): string => runIn(place.namespace, 'ss', '-Hltn');
+  const before = listeners();
+  agent.process.kill('SIGUSR1');
+  // Node.js opens its debugger within a few milliseconds.
+  await setTimeout(500);
+  assert.equal(listeners(), before);
+  assert.doesNotMatch(before, /:9229/);
+  assert.equal((await status(place)).health.state, 'healthy');
+});
+
 rootTest(
   'an ADD whose entries cannot be applied fails with the reason and leaves nothing',
   async (context) => {
