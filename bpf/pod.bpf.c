@@ -4,6 +4,7 @@
  */
 #include "addresses.h"
 #include "checksum.h"
+#include "departure.h"
 #include "find.h"
 #include "finish.h"
 #include "limit.h"
@@ -100,6 +101,7 @@ int from_pod(struct __sk_buff *skb)
 	struct walk walk;
 	enum flow_way way;
 
+	clear_departure_time(skb);
 	begin_walk(&walk, skb->ifindex, EGRESS);
 	begin_match(&walk.match, current_generation());
 	read_from_pod(skb, &walk.packet); /* 1 */
