@@ -168,6 +168,8 @@ export interface DesiredState {
   readonly masquerade?: Masquerade | undefined;
   /** All nodes' pod ranges and `strayAddresses`, in as few prefixes as possible. */
   readonly podSources: readonly Prefix[];
+  /** See ModelConfig. */
+  readonly matchesSockets?: boolean | undefined;
   /** By the name of the interface on this node. */
   readonly endpoints: Entries<string, LocalEndpoint>;
   /** Their programs stay and drop their packets; absent: there are none. */

@@ -95,6 +95,7 @@ export class Model {
       strayProblems: problems,
       masquerade,
       podSources: this.#config.matchesSockets === false ? [] : podSources,
+      matchesSockets: this.#config.matchesSockets,
       problems: this.#joined(
         base.problems,
         this.#services.problems(),
@@ -108,7 +109,10 @@ export class Model {
   }
 }
 
-type Network = Omit<DesiredState, 'endpoints' | 'strayAddresses' | 'strayProblems'>;
+type Network = Omit<
+  DesiredState,
+  'endpoints' | 'strayAddresses' | 'strayProblems' | 'matchesSockets'
+>;
 
 function ofStrays(base: Network, strays: readonly StrayPod[]) {
   const addresses = strays.flatMap(({ outside }) => outside);
@@ -221,10 +225,13 @@ function overlayOf(
 }
 
 function socketProblems(config: ModelConfig, hasIpv6Pods: boolean): readonly ModelProblem[] {
-  if (config.matchesSockets !== false || !hasIpv6Pods) return [];
-  const text =
-    'the kernel cannot match sockets in nftables (CONFIG_NFT_SOCKET), so processes of this node can send IPv6 with the addresses of pods';
-  return [{ object: 'nftables', text }];
+  if (config.matchesSockets !== false) return [];
+  const effects = [
+    ...(hasIpv6Pods ? ['processes of this node can send IPv6 with the addresses of pods'] : []),
+    'late TCP segments reset connections that this node translates',
+  ];
+  const cause = 'the kernel cannot match sockets in nftables (CONFIG_NFT_SOCKET)';
+  return [{ object: 'nftables', text: `${cause}, so ${effects.join(', and ')}` }];
 }
 
 function uplinkProblems(host: HostFacts): readonly ModelProblem[] {

@@ -25,9 +25,11 @@ export interface TracedPacket {
   /** From the transport header on, for rules that compare its bits. */
   readonly transport?: Uint8Array;
   /** Of its connection; `new` unless given. */
-  readonly state?: 'new' | 'established' | 'invalid' | 'untracked';
+  readonly state?: 'new' | 'established' | 'related' | 'invalid' | 'untracked';
   /** Its connection's destination was translated. */
   readonly isDnat?: boolean;
+  /** Its connection's source was translated. */
+  readonly isSnat?: boolean;
 }
 
 /** What `fib` knows: prefixes. */
@@ -87,7 +89,7 @@ const selectors: Readonly<Record<string, Read>> = {
   'fib saddr type': ({ source }, node) => typeOf(source, node),
   'fib daddr type': ({ destination }, node) => typeOf(destination, node),
   'ct state': ({ state = 'new' }) => state,
-  'ct status': ({ isDnat = false }) => (isDnat ? 'dnat' : ''),
+  'ct status': ({ isDnat = false, isSnat = false }) => (isDnat ? 'dnat' : isSnat ? 'snat' : ''),
 };
 
 export function packetFamily({ source }: TracedPacket): 4 | 6 {

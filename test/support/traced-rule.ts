@@ -33,7 +33,7 @@ export function parseRule(text: string): readonly Part[] {
 }
 
 /** Names that rules use as masks. */
-const flags: Readonly<Record<string, number>> = { syn: 2 };
+const flags: Readonly<Record<string, number>> = { syn: 2, rst: 4 };
 
 type Parsed = readonly [part: Part, length: number];
 

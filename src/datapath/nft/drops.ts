@@ -7,6 +7,7 @@ import { loopbackCounter } from './host-ports.ts';
 import { localSourceCounter } from './local-sources.ts';
 import { untranslatedCounter } from './masquerade.ts';
 import type { NftRunner } from './table.ts';
+import { pathMtuCounter, straySegmentCounter } from './translated.ts';
 import { foreignTunnelCounter } from './tunnel.ts';
 import { tunnelErrorCounter } from './tunnel-errors.ts';
 
@@ -24,6 +25,8 @@ export const nftDropReasons: Readonly<Record<string, string>> = {
   [loopbackCounter]: 'loopback of the node',
   [localSourceCounter]: 'spoofed by a local process',
   [untranslatedCounter]: 'cannot be translated',
+  [pathMtuCounter]: 'speaks for the node',
+  [straySegmentCounter]: 'segment outside its connection',
 };
 
 type Counts = ReadonlyMap<string, NftCounter>;

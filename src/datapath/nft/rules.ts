@@ -1,6 +1,7 @@
 // The contents of the nftables table `inet heddle`: pods' packets to outside the cluster get the node's address, the
 // tunnel's port accepts only packets of other nodes and excludes them from connection tracking, host ports lead to
-// pods, packets of direct flows in the stack are not tracked, and no process of the node sends as a pod.
+// pods, packets of direct flows in the stack are not tracked, no process of the node sends as a pod, and nothing harmful
+// happens to translated connections.
 
 import type { Entries } from '../../base/collections/collection.ts';
 import { mapEach } from '../../base/collections/derived.ts';
@@ -17,6 +18,7 @@ import { contentEntries, keyed, type NftEntry, tableEntry } from './entries.ts';
 import { hostPortRules, hostPortsOf } from './host-ports.ts';
 import { localSourceRules } from './local-sources.ts';
 import { masqueradeRules } from './masquerade.ts';
+import { translatedRules } from './translated.ts';
 import { arrivedWhole, tunnelRules } from './tunnel.ts';
 
 type Group = EntryGroup<NftEntry>;
@@ -26,18 +28,22 @@ export function nftContents(): StateContents<NftEntry> {
   const masquerading = memoizeLast(masqueradePart);
   const hostPorts = memoizeLast(hostPortPart);
   const localSources = memoizeLast(localSourcePart);
+  const translated = memoizeLast(translatedPart);
   const families = memoizeLast(mappedFamilies);
   return {
     ...ofEachEndpoint((endpoint) => hostPortsOfEach(endpoint).group),
     groups: (desired) => {
       const { masquerade, tunnelEnds, overlay, endpoints, hostPortAddresses } = desired;
-      const { podRanges, podSources } = desired;
+      const { podRanges, podSources, matchesSockets = true } = desired;
       const mapped = families(endpoints).values();
+      // Elsewhere these rules would make the kernel track connections.
+      const isTracking = masquerade !== undefined || tunnelEnds !== undefined || mapped.length > 0;
       const parts = [
         directPart(podRanges.length > 0, tunnelEnds !== undefined),
         localSources(podSources),
         tunnel(tunnelEnds, hostPortAddresses !== undefined),
         masquerading(masquerade, overlay?.name, overlay?.port),
+        isTracking ? translated(matchesSockets) : nothing,
         hostPorts(hasFamily(mapped, 4), hasFamily(mapped, 6), hostPortAddresses),
       ].filter((part) => part.length > 0);
       return parts.length === 0 ? [] : [tablePart, ...parts];
@@ -64,6 +70,7 @@ const ranks = {
   direct: 0,
   localSources: 50,
   tunnel: 100,
+  translated: 150,
   masquerade: 200,
   hostPorts: 300,
 } as const;
@@ -85,6 +92,10 @@ function localSourcePart(podSources: readonly Prefix[]): Group {
 function tunnelPart(ends: TunnelEnds | undefined, hasServices: boolean): Group {
   if (ends === undefined) return nothing;
   return keyed(contentEntries(tunnelRules(ends, hasServices), ranks.tunnel));
+}
+
+function translatedPart(matchesSockets: boolean): Group {
+  return keyed(contentEntries(translatedRules(matchesSockets), ranks.translated));
 }
 
 function masqueradePart(masquerade: Masquerade | undefined, name?: string, port?: number): Group {
