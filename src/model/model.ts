@@ -22,7 +22,7 @@ import type {
 } from './desired.ts';
 import type { LocalEndpoint } from './endpoint.ts';
 import { type HeldClaims, nothingHeld } from './held-claims.ts';
-import type { HostFacts } from './host.ts';
+import type { HostAddress, HostFacts } from './host.ts';
 import { overlayDeviceName } from './ids.ts';
 import { type CheckInputs, checkNodes } from './network/checked-nodes.ts';
 import { hostPortAddresses } from './network/host-port-addresses.ts';
@@ -38,6 +38,7 @@ import { remoteNodes, tunnelEndOf } from './network/remote-nodes.ts';
 import { remoteRanges } from './network/remote-ranges.ts';
 import { type RoutingContext, routingContext } from './network/routing-context.ts';
 import { FollowedServices, type ServiceAddresses } from './network/service-addresses.ts';
+import { namingPods, serviceHostPortProblems } from './network/service-host-ports.ts';
 import { masqueradeWith, type StrayPod, strayPods, strayProblems } from './network/stray-pods.ts';
 import { tunnelEnds } from './network/tunnel-ends.ts';
 import { podMtu } from './network/underlay.ts';
@@ -63,6 +64,8 @@ export class Model {
   readonly #conflicts: Entries<string, ModelProblem>;
   readonly #strays = memoizeLast(strayPods);
   readonly #ofStrays = memoizeLast(ofStrays);
+  readonly #namingPods = memoizeLast(namingPods);
+  readonly #hostPortProblems = memoizeLast(serviceHostPortProblems);
   readonly #seen = memoizeLast(
     (nodes: NetworkNodes, services: ServiceAddresses, host: HostFacts): SeenNetwork => {
       return { nodes, services, host, occupied: this.#occupied.flawOf(host) };
@@ -89,6 +92,7 @@ export class Model {
     const base = this.#network(this.#config, seen, held);
     const strays = this.#strays(endpoints, base.podRanges).values();
     const { addresses, masquerade, podSources, problems } = this.#ofStrays(base, strays);
+    const naming = this.#namingPods(endpoints).values();
     return {
       ...base,
       strayAddresses: addresses,
@@ -102,12 +106,15 @@ export class Model {
         this.#conflicts.values(),
         unenforcedPolicies(cluster.networkPolicies),
         problems,
+        this.#hostPortProblems(naming, base.hostPortAddresses, host.addresses ?? noAddresses),
       ),
       endpoints,
       unclaimed,
     };
   }
 }
+
+const noAddresses: readonly HostAddress[] = [];
 
 type Network = Omit<
   DesiredState,

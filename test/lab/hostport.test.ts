@@ -120,14 +120,18 @@ describe('a host port that is also a Service of kube-proxy at the address of the
 });
 
 describe("a host port that is also a Service's, whose address is local to the node", () => {
-  const ports = [{ containerPort: 8080, hostPort: 8080 }];
+  const service = '10.96.0.50';
+  const ports = [
+    { containerPort: 8080, hostPort: 8080 },
+    { containerPort: 8080, hostPort: 8053, hostIP: service },
+  ];
   const manifests = { 'pods.yaml': [servedPod(ports), ...others] };
   const lab = sharedLab({ mode: 'native', manifests });
 
   rootTest('leads to the Service at that address while kube-proxy has it', async () => {
     // A process of the node answers as IPVS would.
     const server = spawnInPlace(lab().node('node-1'), labProgram('echo'), { stdio: 'ignore' });
-    const [service, node] = ['10.96.0.50', nodeAddress(lab(), 4)];
+    const node = nodeAddress(lab(), 4);
     const add = `ip link add kube-ipvs0 type veth peer name ipvs-peer &&
       ip address add ${service}/32 dev kube-ipvs0 && ip link set kube-ipvs0 up`;
     const answers = async (place: string, address: string): Promise<unknown> => {
@@ -142,7 +146,11 @@ describe("a host port that is also a Service's, whose address is local to the no
       for (const place of ['node-1', 'cart-1']) {
         assert.equal(await answers(place, service), false, `${place} to the Service`);
         assert.equal(await answers(place, node), true, `${place} to the host port`);
+        const { exitCode } = await run(lab(), place, fetchFrom(service, 8053));
+        assert.equal(exitCode, couldNotConnect, `${place} to a host port that names the Service`);
       }
+      const { health } = await lab().status('node-1');
+      assert.match(JSON.stringify(health), /hostIP is an address of a Service/);
       assert.equal(await answers('node-1', '127.0.0.1'), true);
     } finally {
       server.kill();

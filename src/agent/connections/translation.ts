@@ -107,10 +107,9 @@ function lookUp(
 ): HostPort | undefined {
   const { destination, destinationPort } = original;
   // Packets from the node to itself at ::1 are not translated (datapath/nft/host-ports.ts).
-  if (destinationPort === undefined || destination === '::1') return undefined;
+  if (!atNode || destinationPort === undefined || destination === '::1') return undefined;
   const there = ports.get(hostPortKey(protocol, destinationPort, destination));
-  if (there !== undefined || !atNode) return there;
-  return ports.get(hostPortKey(protocol, destinationPort, family));
+  return there ?? ports.get(hostPortKey(protocol, destinationPort, family));
 }
 
 function leadsTo({ reply }: ConntrackEntry, { pod, containerPort }: HostPort): boolean {

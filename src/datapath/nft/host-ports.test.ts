@@ -98,7 +98,6 @@ const cases: readonly Case[] = [
     what: 'where Services are, an address of theirs that a mapping names',
     table: withServices,
     packet: { ...client, destination: '203.0.113.50', protocol: 'udp', destinationPort: 5305 },
-    ...{ nat: 'dnat 192.0.2.5:53', rules: ['host_ports_in 1'] },
   },
   {
     what: 'the node to itself',

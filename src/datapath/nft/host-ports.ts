@@ -61,8 +61,8 @@ function mappingElement(
 }
 
 /**
- * Rules that the elements of `hostPortsOf` need. `families`: those of any endpoint. `own`: the addresses for mappings
- * without an address; absent: all local addresses.
+ * Rules that the elements of `hostPortsOf` need. `families`: those of any endpoint. `own`: the addresses at which they
+ * answer; absent: all local addresses.
  */
 export function hostPortRules(
   families: readonly AddressFamily[],
@@ -155,14 +155,15 @@ function chains(families: readonly Family[]): readonly Chain[] {
   ];
 }
 
-// Services' addresses are local if a service proxy assigns them, so `fib` alone would match their ports.
+// Services' addresses are local if a service proxy assigns them, so `fib` alone would match their ports. A mapping that
+// names such an address would get the connections of that Service's clients on this node: IPVS comes later.
 function translations({ ip, family, own }: Family, condition: string): readonly string[] {
   const port = 'meta l4proto . th dport map';
   const local = `${condition} fib daddr type local`;
-  const anywhere = own === undefined ? local : `${local} ${ip} daddr @${ownSet(family)}`;
+  const atNode = own === undefined ? local : `${local} ${ip} daddr @${ownSet(family)}`;
   return [
-    `${local} dnat ${ip} to ${ip} daddr . ${port} @host_ports_at${family}`,
-    `${anywhere} dnat ${ip} to ${port} @host_ports${family}`,
+    `${atNode} dnat ${ip} to ${ip} daddr . ${port} @host_ports_at${family}`,
+    `${atNode} dnat ${ip} to ${port} @host_ports${family}`,
   ];
 }
 
