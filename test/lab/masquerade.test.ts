@@ -15,6 +15,7 @@ import {
   threePods,
 } from '../support/lab.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
+import { withoutCounters } from '../support/ruleset.ts';
 
 const world = { 4: '203.0.113.10', 6: '2001:db8:113::10' } as const;
 const far = { 4: '10.99.0.1', 6: 'fd00:99::1' } as const;
@@ -96,7 +97,9 @@ describe("where the cluster's address for the node is, native", () => {
       );
       assert.equal(await peerSeenBy(lab(), world[4]), '10.200.0.61');
       const rules = async (): Promise<string> =>
-        (await lab().inNode('node-2', ['nft', 'list', 'table', 'inet', 'heddle'])).stdout;
+        withoutCounters(
+          (await lab().inNode('node-2', ['nft', 'list', 'table', 'inet', 'heddle'])).stdout,
+        );
       const ours = await rules();
       await inPlace(lab(), 'node-2', 'nft delete table inet heddle');
       await eventuallyDefined('our table is back', async () =>

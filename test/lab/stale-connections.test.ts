@@ -13,6 +13,7 @@ import {
   worldServer,
 } from '../support/peers.ts';
 import { rootTest } from '../support/root-test.ts';
+import { withoutCounters } from '../support/ruleset.ts';
 
 const families = [4, 6] as const;
 const hostPort = 18090;
@@ -156,7 +157,8 @@ describe('rules changed by another process, long before the next period', () => 
 });
 
 async function ruleset(lab: TestLab): Promise<string> {
-  return (await lab.inNode('node-1', ['nft', 'list', 'table', 'inet', 'heddle'])).stdout;
+  const { stdout } = await lab.inNode('node-1', ['nft', 'list', 'table', 'inet', 'heddle']);
+  return withoutCounters(stdout);
 }
 
 function pingForLong(address: string): readonly string[] {

@@ -42,8 +42,8 @@ export function nftContents(): StateContents<NftEntry> {
         directPart(podRanges.length > 0, tunnelEnds !== undefined),
         localSources(podSources),
         tunnel(tunnelEnds, hostPortAddresses !== undefined),
-        masquerading(masquerade, overlay?.name, overlay?.port),
         isTracking ? translated(matchesSockets) : nothing,
+        masquerading(masquerade, overlay?.name, overlay?.port),
         hostPorts(hasFamily(mapped, 4), hasFamily(mapped, 6), hostPortAddresses),
       ].filter((part) => part.length > 0);
       return parts.length === 0 ? [] : [tablePart, ...parts];
