@@ -19,6 +19,9 @@ const volatile __u32 events_per_second_per_cpu = 1000;
  */
 const volatile __u32 stamp_shift = 28;
 
+/* 1: the programs choose the backends of Services. 0: Services are somebody else's. */
+const volatile __u32 services_on = 0;
+
 /* Defined in <sys/socket.h>, which belongs to the C library. */
 enum {
 	AF_INET = 2,

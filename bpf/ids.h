@@ -23,3 +23,9 @@ static const __u32 QUEUED_MARK = 0x68656471;
  * outer packet has the priority of the inner one, which shows that it is the tunnel's own.
  */
 static const __u32 TUNNEL_PRIORITY = 0x68656464;
+
+/* Values of skb->mark from the programs to the nftables table `heddle_services`. */
+static const __u32 SERVICE_MARK = 0x48000000;
+static const __u32 SERVICE_MASQUERADE = 0x800000;
+static const __u32 SERVICE_BACKEND_MASK = 0xfffff;
+static const __u32 SERVICE_REFUSE = 0xfffff;

@@ -47,6 +47,42 @@ struct {
 } routes SEC(".maps");
 
 /*
+ * Services. The agent writes, programs read. Not preallocated, so memory use follows the number of
+ * Services and backends.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct service_key);
+	__type(value, struct service_entry);
+} frontends SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1048576);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct slot_key);
+	__type(value, struct slot);
+} slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct source_range_key);
+	__type(value, struct source_range);
+} source_ranges SEC(".maps");
+
+/* Programs write. An LRU: a client that has been quiet for longest may get another backend. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct affinity_key);
+	__type(value, struct affinity);
+} affinities SEC(".maps");
+
+/*
  * Counts the agent's changes to everything that programs look up (endpoints, addresses, routes, the
  * underlay, and the programs themselves). A flow repeats its lookups if they are from an earlier
  * generation.

@@ -47,6 +47,8 @@ enum drop_reason {
 	DROP_NEIGHBOUR_DISCOVERY = 14, /* its sender would act as a neighbour (RFC 4861) */
 	DROP_SOURCE_ROUTE = 15, /* the packet itself specifies its route */
 	DROP_SPOOFED_OUTSIDE = 16, /* a pod's address on an interface where that pod never sends */
+	DROP_NO_LOCAL_BACKEND = 17, /* traffic policy Local: every backend is on another node */
+	DROP_SOURCE_RANGE = 18, /* the client is in none of the Service's source ranges */
 	DROP_REASON_COUNT,
 };
 

@@ -13,5 +13,6 @@
 
 #include "shared-address.h"
 #include "shared-tables.h"
+#include "shared-services.h"
 #include "shared-flow.h"
 #include "shared-events.h"

@@ -42,6 +42,21 @@ export const routeKindNames: Readonly<Record<number, string>> = {
   5: 'stack',
 };
 
+/** enum choice_kind */
+export const choiceKind = {
+  backends: 1,
+  refuse: 2,
+  drop: 3,
+} as const;
+export type ChoiceKind = (typeof choiceKind)[keyof typeof choiceKind];
+
+/** By value, in words. */
+export const choiceKindNames: Readonly<Record<number, string>> = {
+  1: 'backends',
+  2: 'refuse',
+  3: 'drop',
+};
+
 /** enum flow_direction */
 export const flowDirection = {
   low: 0,
@@ -136,6 +151,8 @@ export const dropReason = {
   neighbourDiscovery: 14,
   sourceRoute: 15,
   spoofedOutside: 16,
+  noLocalBackend: 17,
+  sourceRange: 18,
 } as const;
 export type DropReason = (typeof dropReason)[keyof typeof dropReason];
 
@@ -158,10 +175,12 @@ export const dropReasonNames: Readonly<Record<number, string>> = {
   14: 'neighbour discovery',
   15: 'source route',
   16: 'spoofed outside',
+  17: 'no local backend',
+  18: 'source range',
 };
 
 /** How many there are. */
-export const dropReasonCount = 17;
+export const dropReasonCount = 19;
 
 /** enum flow_event_kind */
 export const flowEventKind = {
@@ -199,6 +218,45 @@ export const locationCodec: Codec<Location> = {
     ifindex: u32.decode(from, offset + 4),
     endpointId: u16.decode(from, offset + 8),
     queued: u16.decode(from, offset + 10),
+  }),
+};
+
+/** struct affinity_key */
+export interface AffinityKey {
+  readonly service: number;
+  readonly client: Address;
+}
+
+export const affinityKeyCodec: Codec<AffinityKey> = {
+  size: 20,
+  encode(value, into, offset) {
+    u32.encode(value.service, into, offset);
+    mappedAddress.encode(value.client, into, offset + 4);
+  },
+  decode: (from, offset) => ({
+    service: u32.decode(from, offset),
+    client: mappedAddress.decode(from, offset + 4),
+  }),
+};
+
+/** struct affinity */
+export interface Affinity {
+  readonly lastNs: number;
+  readonly backend: number;
+  readonly index: number;
+}
+
+export const affinityCodec: Codec<Affinity> = {
+  size: 16,
+  encode(value, into, offset) {
+    u64.encode(value.lastNs, into, offset);
+    u32.encode(value.backend, into, offset + 8);
+    u32.encode(value.index, into, offset + 12);
+  },
+  decode: (from, offset) => ({
+    lastNs: u64.decode(from, offset),
+    backend: u32.decode(from, offset + 8),
+    index: u32.decode(from, offset + 12),
   }),
 };
 
@@ -461,6 +519,83 @@ export const flowCodec: Codec<Flow> = {
   }),
 };
 
+/** struct service_key */
+export interface ServiceKey {
+  readonly address: Address;
+  readonly port: number;
+  readonly protocol: number;
+}
+
+export const serviceKeyCodec: Codec<ServiceKey> = {
+  size: 20,
+  encode(value, into, offset) {
+    mappedAddress.encode(value.address, into, offset);
+    u16be.encode(value.port, into, offset + 16);
+    u8.encode(value.protocol, into, offset + 18);
+    clear(into, offset + 19, 1);
+  },
+  decode: (from, offset) => ({
+    address: mappedAddress.decode(from, offset),
+    port: u16be.decode(from, offset + 16),
+    protocol: u8.decode(from, offset + 18),
+  }),
+};
+
+/** struct choice */
+export interface Choice {
+  readonly list: number;
+  readonly count: number;
+  readonly kind: number;
+  readonly masquerade: number;
+}
+
+export const choiceCodec: Codec<Choice> = {
+  size: 8,
+  encode(value, into, offset) {
+    u32.encode(value.list, into, offset);
+    u16.encode(value.count, into, offset + 4);
+    u8.encode(value.kind, into, offset + 6);
+    u8.encode(value.masquerade, into, offset + 7);
+  },
+  decode: (from, offset) => ({
+    list: u32.decode(from, offset),
+    count: u16.decode(from, offset + 4),
+    kind: u8.decode(from, offset + 6),
+    masquerade: u8.decode(from, offset + 7),
+  }),
+};
+
+/** struct service_entry */
+export interface ServiceEntry {
+  readonly key: ServiceKey;
+  readonly service: number;
+  readonly inside: Choice;
+  readonly outside: Choice;
+  readonly affinitySeconds: number;
+  readonly hasSourceRanges: number;
+}
+
+export const serviceEntryCodec: Codec<ServiceEntry> = {
+  size: 48,
+  encode(value, into, offset) {
+    serviceKeyCodec.encode(value.key, into, offset);
+    u32.encode(value.service, into, offset + 20);
+    choiceCodec.encode(value.inside, into, offset + 24);
+    choiceCodec.encode(value.outside, into, offset + 32);
+    u32.encode(value.affinitySeconds, into, offset + 40);
+    u8.encode(value.hasSourceRanges, into, offset + 44);
+    clear(into, offset + 45, 3);
+  },
+  decode: (from, offset) => ({
+    key: serviceKeyCodec.decode(from, offset),
+    service: u32.decode(from, offset + 20),
+    inside: choiceCodec.decode(from, offset + 24),
+    outside: choiceCodec.decode(from, offset + 32),
+    affinitySeconds: u32.decode(from, offset + 40),
+    hasSourceRanges: u8.decode(from, offset + 44),
+  }),
+};
+
 /** struct route_key */
 export interface RouteKey {
   readonly prefixLength: number;
@@ -508,6 +643,85 @@ export const routeCodec: Codec<Route> = {
     mtu: u32.decode(from, offset + 24),
     vni: u32.decode(from, offset + 28),
     otherIfindex: [u32.decode(from, offset + 32), u32.decode(from, offset + 36), u32.decode(from, offset + 40)],
+  }),
+};
+
+/** struct slot_key */
+export interface SlotKey {
+  readonly list: number;
+  readonly index: number;
+}
+
+export const slotKeyCodec: Codec<SlotKey> = {
+  size: 8,
+  encode(value, into, offset) {
+    u32.encode(value.list, into, offset);
+    u32.encode(value.index, into, offset + 4);
+  },
+  decode: (from, offset) => ({
+    list: u32.decode(from, offset),
+    index: u32.decode(from, offset + 4),
+  }),
+};
+
+/** struct slot */
+export interface Slot {
+  readonly address: Address;
+  readonly port: number;
+  readonly backend: number;
+  readonly list: number;
+}
+
+export const slotCodec: Codec<Slot> = {
+  size: 28,
+  encode(value, into, offset) {
+    mappedAddress.encode(value.address, into, offset);
+    u16be.encode(value.port, into, offset + 16);
+    u32.encode(value.backend, into, offset + 20);
+    u32.encode(value.list, into, offset + 24);
+    clear(into, offset + 18, 2);
+  },
+  decode: (from, offset) => ({
+    address: mappedAddress.decode(from, offset),
+    port: u16be.decode(from, offset + 16),
+    backend: u32.decode(from, offset + 20),
+    list: u32.decode(from, offset + 24),
+  }),
+};
+
+/** struct source_range_key */
+export interface SourceRangeKey {
+  readonly prefixLength: number;
+  readonly service: number;
+  readonly address: Address;
+}
+
+export const sourceRangeKeyCodec: Codec<SourceRangeKey> = {
+  size: 24,
+  encode(value, into, offset) {
+    u32.encode(value.prefixLength, into, offset);
+    u32.encode(value.service, into, offset + 4);
+    mappedAddress.encode(value.address, into, offset + 8);
+  },
+  decode: (from, offset) => ({
+    prefixLength: u32.decode(from, offset),
+    service: u32.decode(from, offset + 4),
+    address: mappedAddress.decode(from, offset + 8),
+  }),
+};
+
+/** struct source_range */
+export interface SourceRange {
+  readonly allowed: number;
+}
+
+export const sourceRangeCodec: Codec<SourceRange> = {
+  size: 4,
+  encode(value, into, offset) {
+    u32.encode(value.allowed, into, offset);
+  },
+  decode: (from, offset) => ({
+    allowed: u32.decode(from, offset),
   }),
 };
 
@@ -593,12 +807,16 @@ export const flowEventCodec: Codec<FlowEvent> = {
 /** The object's maps, with the sizes it asks for. */
 export const maps: {
   readonly addresses: MapSpec<Address, Location>;
+  readonly affinities: MapSpec<AffinityKey, Affinity>;
   readonly dropCounters: PerCpuMapSpec<number, DropCounter>;
   readonly endpointCounters: PerCpuMapSpec<number, EndpointCounters>;
   readonly endpoints: MapSpec<EndpointKey, Endpoint>;
   readonly eventBudget: PerCpuMapSpec<number, EventBudget>;
   readonly flows: MapSpec<FlowKey, Flow>;
+  readonly frontends: MapSpec<ServiceKey, ServiceEntry>;
   readonly routes: MapSpec<RouteKey, Route>;
+  readonly slots: MapSpec<SlotKey, Slot>;
+  readonly sourceRanges: MapSpec<SourceRangeKey, SourceRange>;
   readonly tableGeneration: MapSpec<number, number>;
   readonly underlay: MapSpec<number, Underlay>;
 } = {
@@ -609,12 +827,19 @@ export const maps: {
     value: locationCodec,
     maxEntries: 65536,
   },
+  affinities: {
+    name: 'affinities',
+    type: 'lru_hash',
+    key: affinityKeyCodec,
+    value: affinityCodec,
+    maxEntries: 65536,
+  },
   dropCounters: {
     name: 'drop_counters',
     type: 'percpu_array',
     key: u32,
     value: dropCounterCodec,
-    maxEntries: 17,
+    maxEntries: 19,
   },
   endpointCounters: {
     name: 'endpoint_counters',
@@ -644,12 +869,33 @@ export const maps: {
     value: flowCodec,
     maxEntries: 262144,
   },
+  frontends: {
+    name: 'frontends',
+    type: 'hash',
+    key: serviceKeyCodec,
+    value: serviceEntryCodec,
+    maxEntries: 262144,
+  },
   routes: {
     name: 'routes',
     type: 'lpm_trie',
     key: routeKeyCodec,
     value: routeCodec,
     maxEntries: 16384,
+  },
+  slots: {
+    name: 'slots',
+    type: 'hash',
+    key: slotKeyCodec,
+    value: slotCodec,
+    maxEntries: 1048576,
+  },
+  sourceRanges: {
+    name: 'source_ranges',
+    type: 'lpm_trie',
+    key: sourceRangeKeyCodec,
+    value: sourceRangeCodec,
+    maxEntries: 65536,
   },
   tableGeneration: {
     name: 'table_generation',
@@ -689,6 +935,7 @@ export const programNames = Object.keys(programSections) as readonly ProgramName
 /** The `const volatile` settings of the object, set before it is loaded. */
 export const constants = [
   'events_per_second_per_cpu',
+  'services_on',
   'stamp_shift',
 ] as const;
 export type ConstantName = (typeof constants)[number];

@@ -60,6 +60,20 @@ export const packetMarks = {
 } as const;
 
 /**
+ * Marks of packets to a Service, from the programs to the nftables table `heddle_services`. The tag is in the bits of
+ * `tagMask`; the number of the backend is in those of `backendMask`. Packets that begin no connection have number 0.
+ */
+export const serviceMarks = {
+  tag: 0x4800_0000,
+  tagMask: 0xff00_0000,
+  /** The backend sees an address of the node instead of the client's. */
+  masquerade: 0x0080_0000,
+  backendMask: 0x000f_ffff,
+  /** In place of a backend's number: the client gets an error. */
+  refuse: 0x000f_ffff,
+} as const;
+
+/**
  * Priority of packets from `to_overlay` to the nftables chain `tunnel_sent`, which clears it. A process needs
  * CAP_NET_ADMIN or CAP_NET_RAW to set it.
  */

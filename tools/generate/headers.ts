@@ -2,7 +2,13 @@
 
 import { cniSocketOf, defaultSocket } from '../../src/api/socket.ts';
 import { cniVersions, latestVersion } from '../../src/cni/version.ts';
-import { ownMacs, packetMarks, queueOffsets, tunnelPriority } from '../../src/model/ids.ts';
+import {
+  ownMacs,
+  packetMarks,
+  queueOffsets,
+  serviceMarks,
+  tunnelPriority,
+} from '../../src/model/ids.ts';
 import type { Mac } from '../../src/net/mac.ts';
 
 export interface HeaderFile {
@@ -33,6 +39,12 @@ static const __u32 QUEUED_MARK = 0x${packetMarks.queued.toString(16)};
  * outer packet has the priority of the inner one, which shows that it is the tunnel's own.
  */
 static const __u32 TUNNEL_PRIORITY = 0x${tunnelPriority.toString(16)};
+
+/* Values of skb->mark from the programs to the nftables table \`heddle_services\`. */
+static const __u32 SERVICE_MARK = 0x${serviceMarks.tag.toString(16)};
+static const __u32 SERVICE_MASQUERADE = 0x${serviceMarks.masquerade.toString(16)};
+static const __u32 SERVICE_BACKEND_MASK = 0x${serviceMarks.backendMask.toString(16)};
+static const __u32 SERVICE_REFUSE = 0x${serviceMarks.refuse.toString(16)};
 `;
 
 const shim = `#define DEFAULT_SOCKET ${quoted(defaultSocket)}
