@@ -19,6 +19,11 @@ static __always_inline const struct location *locate(const struct address *addre
 	return bpf_map_lookup_elem(&addresses, address);
 }
 
+static __always_inline bool is_pod(const struct location *location)
+{
+	return location && location->kind == LOCATION_ENDPOINT;
+}
+
 static __noinline const struct route *find_route(const struct address *address)
 {
 	struct route_key key = {.prefix_length = 128, .address = *address};

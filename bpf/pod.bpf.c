@@ -10,6 +10,7 @@
 #include "limit.h"
 #include "recall.h"
 #include "refuse.h"
+#include "service.h"
 #include "take-way.h"
 #include "transport.h"
 #include "walk.h"
@@ -73,16 +74,22 @@ static __always_inline bool may_send(struct __sk_buff *skb, struct walk *walk)
 static __always_inline void look_up_way(struct __sk_buff *skb, struct walk *walk)
 {
 	const struct endpoint *endpoint = find_endpoint(skb->ifindex);
+	__u32 mark = 0;
 	enum flow_way way;
 
 	begin_lookups(walk);
 	if (waits_in_queue(skb, walk, endpoint) || !identify_sender(skb, walk, endpoint)) /* 3 */
 		return;
-	/* 4. Services will translate here: after that, the destination is a server's. */
 	walk->location = locate(&walk->packet.destination);
+	if (services_on && !is_pod(walk->location))
+		mark = service_mark(skb, &walk->packet, walk->location, false); /* 4 */
 	/* Policy will decide in step 5, too: egress of the sender, then ingress of the receiver. */
 	if (!may_send(skb, walk)) /* 5 */
 		return;
+	if (mark) {
+		leave_to_service(skb, walk, mark); /* 7.4 */
+		return;
+	}
 	way = find_receiver(skb, walk); /* 6 */
 	if (!take_found_way(skb, walk, way)) /* 7 */
 		drop(walk, DROP_NO_TUNNEL);

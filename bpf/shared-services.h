@@ -8,7 +8,8 @@
  * the slot is missing, the program reads the frontend again.
  *
  * The kernel may reuse an element of a hash while a program reads it. For this reason values repeat
- * what identifies them, and a program checks that after it has copied the rest.
+ * what identifies them, at their beginning: the kernel writes it first, and a program checks it
+ * after it has copied the rest.
  */
 #pragma once
 
@@ -56,11 +57,11 @@ struct slot_key {
 
 /* The slots of a list are in the order of their backend numbers, each of which it has once. */
 struct slot {
+	__u32 list; /* repeated */
+	__u32 backend; /* number of address and port, 1.. (SERVICE_BACKEND_MASK) */
 	struct address address;
 	__be16 port;
 	__u16 pad;
-	__u32 backend; /* number of address and port, 1.. (SERVICE_BACKEND_MASK) */
-	__u32 list; /* repeated */
 };
 
 /* --- source ranges: longest match of the client's address --- */

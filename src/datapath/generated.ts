@@ -666,26 +666,26 @@ export const slotKeyCodec: Codec<SlotKey> = {
 
 /** struct slot */
 export interface Slot {
+  readonly list: number;
+  readonly backend: number;
   readonly address: Address;
   readonly port: number;
-  readonly backend: number;
-  readonly list: number;
 }
 
 export const slotCodec: Codec<Slot> = {
   size: 28,
   encode(value, into, offset) {
-    mappedAddress.encode(value.address, into, offset);
-    u16be.encode(value.port, into, offset + 16);
-    u32.encode(value.backend, into, offset + 20);
-    u32.encode(value.list, into, offset + 24);
-    clear(into, offset + 18, 2);
+    u32.encode(value.list, into, offset);
+    u32.encode(value.backend, into, offset + 4);
+    mappedAddress.encode(value.address, into, offset + 8);
+    u16be.encode(value.port, into, offset + 24);
+    clear(into, offset + 26, 2);
   },
   decode: (from, offset) => ({
-    address: mappedAddress.decode(from, offset),
-    port: u16be.decode(from, offset + 16),
-    backend: u32.decode(from, offset + 20),
-    list: u32.decode(from, offset + 24),
+    list: u32.decode(from, offset),
+    backend: u32.decode(from, offset + 4),
+    address: mappedAddress.decode(from, offset + 8),
+    port: u16be.decode(from, offset + 24),
   }),
 };
 

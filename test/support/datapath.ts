@@ -5,6 +5,8 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { UndoStack } from '../../src/base/undo.ts';
 import {
+  type Affinity,
+  type AffinityKey,
   type DropCounter,
   type Endpoint,
   type EndpointCounters,
@@ -22,6 +24,12 @@ import {
   type RouteKey,
   rings,
   routeKind,
+  type ServiceEntry,
+  type ServiceKey,
+  type Slot,
+  type SlotKey,
+  type SourceRange,
+  type SourceRangeKey,
   type Underlay,
 } from '../../src/datapath/generated.ts';
 import { readDatapathObject } from '../../src/datapath/load/loader.ts';
@@ -94,13 +102,24 @@ export interface TestDatapath {
   /** Contains no uplink: packets for the tunnel are left to its device. */
   readonly underlay: BpfMap<number, Underlay>;
   readonly flows: BpfMap<FlowKey, Flow>;
+  /** Tables of Services; all are empty. */
+  readonly services: ServiceMaps;
   readonly events: RingBuffer<FlowEvent>;
   endpointCounters(id: number): EndpointCounters;
   dropCounter(reason: number): DropCounter;
   eventBudget(): Pick<EventBudget, 'suppressed' | 'lost'>;
 }
 
+export interface ServiceMaps {
+  readonly frontends: BpfMap<ServiceKey, ServiceEntry>;
+  readonly slots: BpfMap<SlotKey, Slot>;
+  readonly sourceRanges: BpfMap<SourceRangeKey, SourceRange>;
+  readonly affinities: BpfMap<AffinityKey, Affinity>;
+}
+
 export interface TestDatapathOptions {
+  /** Whether the programs choose the backends of Services (default: no). */
+  readonly services?: boolean;
   readonly eventsPerSecond?: number;
   /** How long flow entries count: 2 to this power, in ns (default: as long as the test runs). */
   readonly stampShift?: number;
@@ -121,6 +140,7 @@ export function testDatapath(
   object.setMaxEntries('flows', 4096);
   object.setConstant('events_per_second_per_cpu', options.eventsPerSecond ?? 1_000_000);
   object.setConstant('stamp_shift', options.stampShift ?? longestStampShift);
+  object.setConstant('services_on', options.services ? 1 : 0);
   object.load();
   fillMaps(object);
   const generations = opened.use(object.map(maps.tableGeneration));
@@ -164,6 +184,12 @@ export function testDatapath(
     run: testRun,
     time: (name, packet, options) => testRun(name, packet, options).durationNs,
     flows: opened.use(object.map(maps.flows)),
+    services: {
+      frontends: opened.use(object.map(maps.frontends)),
+      slots: opened.use(object.map(maps.slots)),
+      sourceRanges: opened.use(object.map(maps.sourceRanges)),
+      affinities: opened.use(object.map(maps.affinities)),
+    },
     events: opened.use(object.ringBuffer(rings.flowEvents)),
     ...readCounters(object, opened),
   };
