@@ -12,6 +12,7 @@
 #include "owner.h"
 #include "recall.h"
 #include "refuse.h"
+#include "service.h"
 #include "transport.h"
 #include "tunnel.h"
 #include "walk.h"
@@ -59,6 +60,21 @@ static __always_inline void enter_pod_from_tunnel(struct __sk_buff *skb, struct 
 	enter_endpoint(skb, walk); /* 7 */
 }
 
+/*
+ * 6.2 This node: the other direction of its own traffic with remote pods, or a pod that uses a node
+ * port here (4). The addresses of Services never come by a tunnel.
+ */
+static __always_inline void take_up_for_node(struct __sk_buff *skb, struct walk *walk)
+{
+	__u32 mark = 0;
+
+	take_up(skb);
+	if (services_on)
+		mark = service_mark(skb, &walk->packet, walk->location, true);
+	if (mark)
+		leave_to_service(skb, walk, mark);
+}
+
 /* Step 6 for a packet that is not for a pod here: it is for the node, or went astray. */
 static __always_inline void leave_tunnel(struct __sk_buff *skb, struct walk *walk)
 {
@@ -68,9 +84,8 @@ static __always_inline void leave_tunnel(struct __sk_buff *skb, struct walk *wal
 	/* The stack decides about truncated transport headers. */
 	packet->reason = DROP_NONE;
 	walk->verdict = VERDICT_NEXT;
-	/* 6.2 This node: the other direction of its own traffic with remote pods. */
 	if (walk->location) {
-		take_up(skb);
+		take_up_for_node(skb, walk);
 		return;
 	}
 	if (stays_on_link(packet)) {
@@ -106,7 +121,7 @@ static __always_inline void look_up_pod(struct __sk_buff *skb, struct walk *walk
 	}
 	begin_lookups(walk);
 	found_route(&walk->found.sender, &walk->packet.source, back);
-	/* 4. The sender's node has already translated a Service's address. */
+	/* 4. The sender's node has already translated a Service's own address. */
 	walk->location = locate(&walk->packet.destination);
 	if (walk->location && walk->location->kind == LOCATION_ENDPOINT)
 		enter_pod_from_tunnel(skb, walk, back); /* 5-7 */

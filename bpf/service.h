@@ -82,28 +82,44 @@ static __always_inline __u32 mark_of(enum selected selected, const struct select
 }
 
 /*
- * Returns the mark of a packet to a Service, or 0: it is to none. `location` is that of its
- * destination, which is no pod's here. Sets packet->reason if the packet has to be dropped.
+ * Returns true, and prepares the selection, if the packet is to a Service. `location` is that of
+ * its destination, which is no pod's here. ICMP and later fragments have no ports: they take the
+ * stack without a mark. Connection tracking knows which connection an error is about. It gets
+ * fragments reassembled, with the mark of the first one.
  */
+static __always_inline bool is_to_service(const struct packet *packet,
+					  const struct location *location,
+					  struct selection *selection)
+{
+	if (!has_service_ports(packet))
+		return false;
+	selection->frontend = (struct service_key){
+		.address = packet->destination,
+		.port = packet->destination_port,
+		.protocol = packet->protocol,
+	};
+	return find_frontend(&selection->frontend, location);
+}
+
+/* Returns the packet's mark. Sets packet->reason if the packet has to be dropped. */
+static __always_inline __u32 select_mark(struct __sk_buff *skb, struct packet *packet,
+					 struct selection *selection)
+{
+	if (!may_begin(skb, packet))
+		return SERVICE_MARK;
+	selection->client.client = packet->source;
+	return mark_of(select_backend(selection), selection, packet);
+}
+
+/* Returns the mark of a packet to a Service, or 0: it is to none. May set packet->reason. */
 static __noinline __u32 service_mark(struct __sk_buff *skb, struct packet *packet,
 				     const struct location *location, bool is_outside)
 {
-	struct selection selection = {
-		.frontend =
-			{
-				.address = packet->destination,
-				.port = packet->destination_port,
-				.protocol = packet->protocol,
-			},
-	};
+	struct selection selection = {.is_outside = is_outside};
 
-	if (!has_service_ports(packet) || !find_frontend(&selection.frontend, location))
+	if (!is_to_service(packet, location, &selection))
 		return 0;
-	if (!may_begin(skb, packet))
-		return SERVICE_MARK;
-	selection.client.client = packet->source;
-	selection.is_outside = is_outside;
-	return mark_of(select_backend(&selection), &selection, packet);
+	return select_mark(skb, packet, &selection);
 }
 
 /*

@@ -9,6 +9,7 @@
 #include "outside.h"
 #include "owner.h"
 #include "recall.h"
+#include "service.h"
 #include "tags.h"
 #include "transport.h"
 #include "walk.h"
@@ -54,7 +55,6 @@ static __always_inline void look_up_from_neighbour(struct __sk_buff *skb, struct
 {
 	struct packet *packet = &walk->packet;
 	const struct route *back = find_route(&packet->source); /* 3 */
-	/* 4. Services at the node's address will come earlier: such a packet is for no pod yet. */
 	/* 5. Policy will decide here, too: ingress of the receiver. */
 	enum drop_reason refused = refusal_outside(skb, packet, back); /* 5 */
 
@@ -110,13 +110,54 @@ __noinline int refusal_to_pass(struct __sk_buff *skb, const struct packet *packe
 }
 
 /*
- * Steps 1 and 6. An uplink carries all traffic of the node, and most of it is not for a pod:
+ * True for a packet that comes out of a tunnel here: a Service cannot take it away, and it pays for
+ * no lookup of one.
+ */
+static __always_inline bool is_tunnels(const struct packet *packet, const struct location *location)
+{
+	const struct underlay *own;
+	__u32 zero = 0;
+
+	if (!location || packet->protocol != IPPROTO_UDP)
+		return false;
+	own = bpf_map_lookup_elem(&underlay, &zero);
+	return own && own->port && packet->destination_port == own->port;
+}
+
+/*
+ * Steps 1, 4 and 5 for a packet that is not for a pod here: its mark, if it is to a Service. Reads
+ * only the ports of all others. A server here gets a packet for the node as if it were forwarded,
+ * so its source is checked. The stack accepts some packets that cannot be read here: nftables drops
+ * those that connection tracking cannot translate.
+ */
+static __noinline __u32 mark_from_network(struct __sk_buff *skb, struct packet *packet,
+					  const struct location *location)
+{
+	const __be16 *ports = transport_at(skb, packet, 2 * sizeof(*ports));
+	struct selection selection = {.is_outside = true};
+
+	if (!ports)
+		return 0;
+	packet->source_port = ports[0];
+	packet->destination_port = ports[1];
+	if (is_tunnels(packet, location) || !is_to_service(packet, location, &selection))
+		return 0;
+	if (location)
+		packet->reason = refusal_to_pass(skb, packet);
+	if (packet->reason || parse_transport(skb, packet))
+		return SERVICE_MARK;
+	return select_mark(skb, packet, &selection);
+}
+
+/*
+ * Steps 1 and 4 to 6. An uplink carries all traffic of the node, and most of it is not for a pod:
  * VERDICT_NEXT leaves it alone. VERDICT_NONE: the packet is for the pod at walk->location.
  */
 static __always_inline enum verdict find_pod(struct __sk_buff *skb, struct walk *walk)
 {
 	struct packet *packet = &walk->packet;
 	enum drop_reason unread;
+	__u32 mark = 0;
 
 	/* The frame is not for this node: the uplink is promiscuous. */
 	if (skb->pkt_type != PACKET_HOST)
@@ -134,13 +175,17 @@ static __always_inline enum verdict find_pod(struct __sk_buff *skb, struct walk 
 		return VERDICT_NEXT;
 	/* The stack accepts some packets that cannot be read here. No pod gets any (to_pod). */
 	walk->location = unread ? NULL : locate(&packet->destination);
-	if (walk->location)
-		return walk->location->kind == LOCATION_ENDPOINT ? VERDICT_NONE : VERDICT_NEXT;
-	packet->reason = refusal_to_pass(skb, packet);
-	if (!packet->reason)
-		return VERDICT_NEXT;
-	drop(walk, packet->reason);
-	return VERDICT_DROP;
+	if (is_pod(walk->location))
+		return VERDICT_NONE;
+	if (!walk->location)
+		packet->reason = refusal_to_pass(skb, packet);
+	if (services_on && !unread && !packet->reason)
+		mark = mark_from_network(skb, packet, walk->location);
+	if (mark)
+		leave_to_service(skb, walk, mark);
+	else
+		stop(walk, packet->reason ? VERDICT_DROP : VERDICT_NEXT);
+	return walk->verdict;
 }
 
 SEC("tc")
