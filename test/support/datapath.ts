@@ -138,6 +138,8 @@ export function testDatapath(
   addInterfaces(opened.use(NetlinkSocket.open({ namespace })));
   const object = opened.use(BpfObject.open(readDatapathObject(), { name: 'test' }));
   object.setMaxEntries('flows', 4096);
+  object.setMaxEntries('frontends', 4096);
+  object.setMaxEntries('slots', 131_072);
   object.setConstant('events_per_second_per_cpu', options.eventsPerSecond ?? 1_000_000);
   object.setConstant('stamp_shift', options.stampShift ?? longestStampShift);
   object.setConstant('services_on', options.services ? 1 : 0);
