@@ -19,8 +19,8 @@ import {
   noAnswer,
   refusal,
   type ServicePacket,
-  serviceProtocols,
   servicePacket,
+  serviceProtocols,
   shop,
 } from '../support/service-packets.ts';
 
@@ -181,7 +181,13 @@ rootTest('TCP packets other than a SYN begin no connection', (context) => {
   ];
   for (const family of families) {
     for (const [value, marked] of flags) {
-      const packet = { to: shop, port: ports.served, family, protocol: 'tcp', flags: value } as const;
+      const packet = {
+        to: shop,
+        port: ports.served,
+        family,
+        protocol: 'tcp',
+        flags: value,
+      } as const;
       assert.equal(markedAs(datapath, { ...packet, client: 'pod' }), marked);
     }
   }

@@ -5,8 +5,6 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { UndoStack } from '../../src/base/undo.ts';
 import {
-  type Affinity,
-  type AffinityKey,
   type DropCounter,
   type Endpoint,
   type EndpointCounters,
@@ -24,12 +22,6 @@ import {
   type RouteKey,
   rings,
   routeKind,
-  type ServiceEntry,
-  type ServiceKey,
-  type Slot,
-  type SlotKey,
-  type SourceRange,
-  type SourceRangeKey,
   type Underlay,
 } from '../../src/datapath/generated.ts';
 import { readDatapathObject } from '../../src/datapath/load/loader.ts';
@@ -63,6 +55,7 @@ import {
 import { encodeBytes } from './encode-bytes.ts';
 import { runIn, testNamespace } from './namespaces.ts';
 import { type IdleName, type OuterHeader, outOfTunnel, usualOuter } from './out-of-tunnel.ts';
+import { type ServiceMaps, serviceMapsOf } from './service-maps.ts';
 import { tagBlock, tagged, type VlanTag } from './tagged.ts';
 
 export interface PacketRunOptions {
@@ -108,13 +101,6 @@ export interface TestDatapath {
   endpointCounters(id: number): EndpointCounters;
   dropCounter(reason: number): DropCounter;
   eventBudget(): Pick<EventBudget, 'suppressed' | 'lost'>;
-}
-
-export interface ServiceMaps {
-  readonly frontends: BpfMap<ServiceKey, ServiceEntry>;
-  readonly slots: BpfMap<SlotKey, Slot>;
-  readonly sourceRanges: BpfMap<SourceRangeKey, SourceRange>;
-  readonly affinities: BpfMap<AffinityKey, Affinity>;
 }
 
 export interface TestDatapathOptions {
@@ -186,12 +172,7 @@ export function testDatapath(
     run: testRun,
     time: (name, packet, options) => testRun(name, packet, options).durationNs,
     flows: opened.use(object.map(maps.flows)),
-    services: {
-      frontends: opened.use(object.map(maps.frontends)),
-      slots: opened.use(object.map(maps.slots)),
-      sourceRanges: opened.use(object.map(maps.sourceRanges)),
-      affinities: opened.use(object.map(maps.affinities)),
-    },
+    services: serviceMapsOf(object, opened),
     events: opened.use(object.ringBuffer(rings.flowEvents)),
     ...readCounters(object, opened),
   };

@@ -1,0 +1,32 @@
+// The tables of Services in a loaded data path.
+
+import type { UndoStack } from '../../src/base/undo.ts';
+import {
+  type Affinity,
+  type AffinityKey,
+  maps,
+  type ServiceEntry,
+  type ServiceKey,
+  type Slot,
+  type SlotKey,
+  type SourceRange,
+  type SourceRangeKey,
+} from '../../src/datapath/generated.ts';
+import type { BpfMap } from '../../src/kernel/bpf/map.ts';
+import type { BpfObject } from '../../src/kernel/bpf/object.ts';
+
+export interface ServiceMaps {
+  readonly frontends: BpfMap<ServiceKey, ServiceEntry>;
+  readonly slots: BpfMap<SlotKey, Slot>;
+  readonly sourceRanges: BpfMap<SourceRangeKey, SourceRange>;
+  readonly affinities: BpfMap<AffinityKey, Affinity>;
+}
+
+export function serviceMapsOf(object: BpfObject, opened: UndoStack): ServiceMaps {
+  return {
+    frontends: opened.use(object.map(maps.frontends)),
+    slots: opened.use(object.map(maps.slots)),
+    sourceRanges: opened.use(object.map(maps.sourceRanges)),
+    affinities: opened.use(object.map(maps.affinities)),
+  };
+}
