@@ -9,8 +9,8 @@ import { rootTest } from '../support/root-test.ts';
 import {
   addFrontend,
   addList,
-  backendsOf,
   type ClientName,
+  choiceOf,
   clients,
   markedAs,
   type ServicePacket,
@@ -41,7 +41,7 @@ function serve(
   seconds = 0,
 ): void {
   addList(datapath, list, backends);
-  const inside = backendsOf(list, { count: backends.length });
+  const inside = choiceOf(list, { count: backends.length });
   addFrontend(datapath, { address: shop, port, inside, service, affinitySeconds: seconds });
 }
 
@@ -188,7 +188,7 @@ rootTest('a client finds its backend wherever it is in a new list', (context) =>
 rootTest('an affinity belongs to one Service', (context) => {
   const datapath = withAffinity(context, upTo(1000));
   const other = { address: shop, port: port + 1, service: service + 1, affinitySeconds };
-  addFrontend(datapath, { ...other, inside: backendsOf(1, { count: 1000 }) });
+  addFrontend(datapath, { ...other, inside: choiceOf(1, { count: 1000 }) });
   hadBackend(datapath, 4, { backend: 16, index: 5 });
   const packet = { client: 'pod', family: 4, protocol: 'udp', to: shop, port: port + 1 } as const;
   const given = markedAs(datapath, packet);

@@ -33,8 +33,8 @@ import { rootTest } from '../support/root-test.ts';
 import {
   addFrontend,
   addList,
-  backendsOf,
   type ClientName,
+  choiceOf,
   clients,
   everyNodeAddress,
   markedAs,
@@ -57,9 +57,9 @@ function withShop(context: TestContext): TestDatapath {
 }
 
 function addShop(datapath: TestDatapath): void {
-  addFrontend(datapath, { address: shop, port, inside: backendsOf(1) });
+  addFrontend(datapath, { address: shop, port, inside: choiceOf(1) });
   addFrontend(datapath, { address: shop, port: 0, inside: refusal });
-  addFrontend(datapath, { address: everyNodeAddress, port: nodePort, inside: backendsOf(1) });
+  addFrontend(datapath, { address: everyNodeAddress, port: nodePort, inside: choiceOf(1) });
 }
 
 function newGeneration({ tableGeneration }: TestDatapath): void {
@@ -239,7 +239,7 @@ const refused: readonly Refused[] = [
 
 rootTest('a Service does not get packets that are refused', async (context) => {
   const datapath = withShop(context);
-  addFrontend(datapath, { address: places.node, port: tunnelPort, inside: backendsOf(1) });
+  addFrontend(datapath, { address: places.node, port: tunnelPort, inside: choiceOf(1) });
   for (const { what, packet, dropped } of refused) {
     await context.test(what, () => {
       for (const family of families) {
@@ -255,7 +255,7 @@ rootTest('a Service does not get packets that are refused', async (context) => {
 rootTest('a Service does not get the packets of tunnels', (context) => {
   const datapath = withShop(context);
   const port = tunnelPort;
-  addFrontend(datapath, { address: places.node, port, inside: backendsOf(1) });
+  addFrontend(datapath, { address: places.node, port, inside: choiceOf(1) });
   for (const family of families) {
     const toNode = { client: 'world', to: places.node, port, family } as const;
     assert.equal(markedAs(datapath, { ...toNode, protocol: 'udp' }), 'unmarked');

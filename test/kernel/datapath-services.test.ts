@@ -11,8 +11,8 @@ import { rootTest } from '../support/root-test.ts';
 import {
   addFrontend,
   addList,
-  backendsOf,
   type ClientName,
+  choiceOf,
   clients,
   everyNodeAddress,
   markedAs,
@@ -37,13 +37,13 @@ function withServices(context: TestContext, services = true): TestDatapath {
   addList(datapath, 2, [8]);
   addList(datapath, 4, [9], web[4]);
   addList(datapath, 6, [9], web[6]);
-  const [inside, outside] = [backendsOf(1), backendsOf(2, { masquerade: 1 })];
+  const [inside, outside] = [choiceOf(1), choiceOf(2, { masquerade: 1 })];
   const at = (port: number) => ({ address: shop, port, inside, outside });
   addFrontend(datapath, at(ports.served));
   addFrontend(datapath, { ...at(ports.empty), inside: refusal, outside: refusal });
   addFrontend(datapath, { ...at(ports.elsewhere), inside: noAnswer, outside: noAnswer });
   addFrontend(datapath, { ...at(ports.ranged), service: 3, hasSourceRanges: true });
-  addFrontend(datapath, { ...at(ports.replaced), inside: backendsOf(99), outside: backendsOf(99) });
+  addFrontend(datapath, { ...at(ports.replaced), inside: choiceOf(99), outside: choiceOf(99) });
   addFrontend(datapath, { ...at(0), inside: refusal, outside: refusal });
   addFrontend(datapath, { ...at(nodePort), address: everyNodeAddress });
   addFrontend(datapath, { ...at(nodePort + 1), address: places.node });
@@ -51,7 +51,7 @@ function withServices(context: TestContext, services = true): TestDatapath {
   addFrontend(datapath, { ...at(ports.served), address: places.native });
   for (const family of families) {
     const own = { 4: shop[family], 6: shop[family] };
-    addFrontend(datapath, { address: own, port: ports.own, inside: backendsOf(family) });
+    addFrontend(datapath, { address: own, port: ports.own, inside: choiceOf(family) });
     for (const { from } of Object.values(clients)) {
       const address = from[family];
       const prefixLength = 32 + 128;

@@ -30,7 +30,7 @@ export const everyNodeAddress: AddressByFamily = {
 };
 
 export const serviceProtocols = ['tcp', 'udp', 'sctp'] as const;
-export type ServiceProtocol = (typeof serviceProtocols)[number];
+export type FrontendProtocol = (typeof serviceProtocols)[number];
 
 /** Clients, by where their packets come from. */
 export type ClientName = 'pod' | 'world' | 'tunnel';
@@ -47,13 +47,13 @@ export const clients: Readonly<Record<ClientName, Omit<Sending, 'to'>>> = {
 };
 
 /** Choice of a list; with one slot, unless `more` says otherwise. */
-export function backendsOf(list: number, more: Partial<Choice> = {}): Choice {
+export function choiceOf(list: number, more: Partial<Choice> = {}): Choice {
   return { list, count: 1, kind: choiceKind.backends, masquerade: 0, ...more };
 }
 export const refusal: Choice = { list: 0, count: 0, kind: choiceKind.refuse, masquerade: 0 };
 export const noAnswer: Choice = { list: 0, count: 0, kind: choiceKind.drop, masquerade: 0 };
 
-export interface Frontend {
+export interface TestFrontend {
   readonly address: AddressByFamily;
   readonly port: number;
   readonly inside: Choice;
@@ -65,7 +65,7 @@ export interface Frontend {
 }
 
 /** Writes a frontend for both families and all protocols; port 0 is every other port. */
-export function addFrontend({ services }: TestDatapath, frontend: Frontend): void {
+export function addFrontend({ services }: TestDatapath, frontend: TestFrontend): void {
   const { address, port, inside, outside = inside, service = 1 } = frontend;
   for (const family of [4, 6] as const) {
     for (const protocol of port === 0 ? [0] : serviceProtocols.map((name) => protocols[name])) {
@@ -98,7 +98,7 @@ export function addList(
 export interface ServicePacket {
   readonly client: ClientName;
   readonly family: AddressFamily;
-  readonly protocol: ServiceProtocol;
+  readonly protocol: FrontendProtocol;
   readonly to: AddressByFamily;
   readonly port: number;
   /** Default: the client's own. */
