@@ -4,19 +4,35 @@
 import assert from 'node:assert/strict';
 import { dropReason, dropReasonNames } from '../../src/datapath/generated.ts';
 import { giveExit, testDatapath } from '../support/datapath.ts';
-import { db, type Pod, web } from '../support/datapath-network.ts';
+import { db, type Pod, places, web } from '../support/datapath-network.ts';
 import { type Judgement, judgePacket } from '../support/datapath-oracle.ts';
 import { verdictName } from '../support/datapath-outcome.ts';
 import { readOuter } from '../support/outer-headers.ts';
 import { seededRandom } from '../support/random.ts';
 import { damaged, judgedHooks, randomPacket } from '../support/random-packets.ts';
 import { rootTest } from '../support/root-test.ts';
+import { addFrontend, addList, choiceOf, refusal } from '../support/service-packets.ts';
 
 const seed = Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1_000_000);
 const packetCount = Number(process.env['HEDDLE_PACKETS'] ?? 20_000);
 
 rootTest(`random packets of seed ${seed} match the oracle`, (context) => {
-  const datapath = testDatapath(context);
+  compare(testDatapath(context));
+});
+
+rootTest(`random packets of seed ${seed} match it with Services outside the cluster`, (context) => {
+  const datapath = testDatapath(context, { services: true });
+  addList(datapath, 1, [7]);
+  for (const address of [places.world, places.otherNode]) {
+    addFrontend(datapath, { address, port: 1, inside: choiceOf(1) });
+    addFrontend(datapath, { address, port: 2, inside: refusal });
+    addFrontend(datapath, { address, port: 0, inside: refusal });
+  }
+  compare(datapath);
+});
+
+/** A Service's packets take the stack, as do all packets to its address without it. */
+function compare(datapath: Datapath): void {
   giveExit(datapath);
   const random = seededRandom(seed);
   const judgements: Judgement[] = [];
@@ -45,7 +61,7 @@ rootTest(`random packets of seed ${seed} match the oracle`, (context) => {
     if (program === 'to_pod' || expected.byFlow) forgetFlows(datapath);
   }
   assertCounted(datapath, judgements);
-});
+}
 
 function isNoise(reason: number): boolean {
   return reason === dropReason.linkLocal || reason === dropReason.notIp;
