@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { db, places, web } from '../support/datapath-network.ts';
 import { families } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
-import { ask, serviceNode, startServer } from '../support/service-node.ts';
+import { ask, serverPort, serviceNode, startServer } from '../support/service-node.ts';
 import {
   addFrontend,
   addList,
@@ -38,6 +38,7 @@ rootTest('clients reach Services, and servers see the right address', async (con
   });
   await startServer(context, host.db);
   await startServer(context, host.web);
+  await startServer(context, host.world);
   for (const family of families) {
     const [to, node] = [shop[family], places.node[family]];
     const [pod, world] = [web[family], places.world[family]];
@@ -61,7 +62,14 @@ rootTest('clients reach Services, and servers see the right address', async (con
     ] as const;
     for (const [from, protocol, address, port, bytes, answer] of table) {
       await context.test(`${protocol} ${address} ${port}, ${bytes} bytes`, () => {
-        assert.equal(ask(from, { protocol, to: address, port, bytes }), answer);
+        const patienceMs = answer === 'timeout' ? 1000 : 5000;
+        assert.equal(ask(from, { protocol, to: address, port, bytes, patienceMs }), answer);
+      });
+    }
+    for (const protocol of ['tcp', 'udp'] as const) {
+      await context.test(`the node sends from a node port, ${protocol} IPv${family}`, () => {
+        const run = { protocol, to: world, port: serverPort, bytes: 10, localPort: nodePort };
+        assert.equal(ask(host.node, run), `${node} 10`);
       });
     }
     await context.test(`a pause, IPv${family}`, () => {

@@ -28,6 +28,11 @@ export function serviceNode(context: TestContext): ServiceNode {
   const program = datapath.program('from_network');
   attach(context, node, { program, ifIndex: uplink, direction: 'ingress' });
   runIn(node, 'nft', translation);
+  // A redirect to a pod that is its own backend would delay the next error to it (the kernel's limit for ICMP).
+  const redirects = ['all', `test${web.ifIndex}`].map(
+    (name) => `net.ipv4.conf.${name}.send_redirects=0`,
+  );
+  runIn(node, 'sysctl', '-qw', ...redirects);
   return { ...host, ...pods, world };
 }
 
@@ -115,7 +120,9 @@ table inet test_services {
     type filter hook prerouting priority -90
     meta mark & 0xff0fffff == 0x480fffff meta l4proto tcp reject with tcp reset
     meta mark & 0xff0fffff == 0x480fffff reject
-    meta mark & 0xff000000 == 0x48000000 ct status & dnat == 0 counter drop
+    meta mark & 0xff000000 == 0x48000000 ct state invalid,untracked drop
+    # Not an answer to the node itself, from whose port a node port has the number.
+    meta mark & 0xff000000 == 0x48000000 ct direction original ct status & dnat == 0 drop
   }
   chain hide {
     type nat hook postrouting priority 100
@@ -153,14 +160,17 @@ export interface ClientRun {
   readonly bytes: number;
   /** TCP: the bytes are sent in two halves, with this pause. */
   readonly pauseMs?: number;
+  readonly localPort?: number;
+  /** How long it waits for an answer (default 5000). */
+  readonly patienceMs?: number;
 }
 
 const client = `
-const { protocol, to, port, bytes, pauseMs } = JSON.parse(process.argv[1]);
+const { protocol, to, port, bytes, pauseMs, localPort, patienceMs } = JSON.parse(process.argv[1]);
 const say = (text) => { console.log(String(text)); process.exit(); };
-setTimeout(() => say('timeout'), 3000);
+setTimeout(() => say('timeout'), patienceMs ?? 5000);
 if (protocol === 'tcp') {
-  const socket = require('net').connect({ host: to, port, allowHalfOpen: true });
+  const socket = require('net').connect({ host: to, port, localPort, allowHalfOpen: true });
   socket.on('error', ({ code }) => say(code));
   socket.on('data', say);
   socket.write(Buffer.alloc(bytes / 2));
@@ -169,10 +179,11 @@ if (protocol === 'tcp') {
   const socket = require('dgram').createSocket(to.includes(':') ? 'udp6' : 'udp4');
   socket.on('error', ({ code }) => say(code));
   socket.on('message', say);
-  socket.connect(port, to, () => socket.send(Buffer.alloc(bytes)));
+  socket.bind(localPort ?? 0, () =>
+    socket.connect(port, to, () => socket.send(Buffer.alloc(bytes))));
 }`;
 
-/** The server's answer, or an error code, or \`timeout\`. */
+/** The server's answer, or an error code, or `timeout`. */
 export function ask(from: NetworkNamespace, run: ClientRun): string {
   return runIn(from, process.execPath, '-e', client, JSON.stringify(run)).trim();
 }
