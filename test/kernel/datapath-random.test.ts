@@ -11,7 +11,7 @@ import { readOuter } from '../support/outer-headers.ts';
 import { seededRandom } from '../support/random.ts';
 import { damaged, judgedHooks, randomPacket } from '../support/random-packets.ts';
 import { rootTest } from '../support/root-test.ts';
-import { addFrontend, addList, choiceOf, refusal } from '../support/service-packets.ts';
+import { addFrontend, addList, choiceOf, refusedChoice } from '../support/service-packets.ts';
 
 const seed = Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1_000_000);
 const packetCount = Number(process.env['HEDDLE_PACKETS'] ?? 20_000);
@@ -25,8 +25,8 @@ rootTest(`random packets of seed ${seed} match it with Services outside the clus
   addList(datapath, 1, [7]);
   for (const address of [places.world, places.otherNode]) {
     addFrontend(datapath, { address, port: 1, inside: choiceOf(1) });
-    addFrontend(datapath, { address, port: 2, inside: refusal });
-    addFrontend(datapath, { address, port: 0, inside: refusal });
+    addFrontend(datapath, { address, port: 2, inside: refusedChoice });
+    addFrontend(datapath, { address, port: 0, inside: refusedChoice });
   }
   compare(datapath);
 });

@@ -4,41 +4,46 @@ import assert from 'node:assert/strict';
 import { db, places, web } from '../support/datapath-network.ts';
 import { families } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
-import { ask, serverPort, serviceNode, startServer } from '../support/service-node.ts';
 import {
   addFrontend,
   addList,
   choiceOf,
   everyNodeAddress,
-  noAnswer,
-  refusal,
+  refusedChoice,
   shop,
+  silentChoice,
 } from '../support/service-packets.ts';
+import {
+  answerPort,
+  askServer,
+  startAnswering,
+  translatingNode,
+} from '../support/translating-node.ts';
 
 const nodePort = 30_080;
 
 rootTest('clients reach Services, and servers see the right address', async (context) => {
-  const host = serviceNode(context);
+  const host = translatingNode(context);
   const { datapath } = host;
   addList(datapath, 1, [7], db[4]);
   addList(datapath, 2, [9], web[4]);
   addList(datapath, 3, [9], web[6]);
   const outside = choiceOf(1, { masquerade: 1 });
   addFrontend(datapath, { address: shop, port: 80, inside: choiceOf(1) });
-  addFrontend(datapath, { address: shop, port: 81, inside: noAnswer });
+  addFrontend(datapath, { address: shop, port: 81, inside: silentChoice });
   addFrontend(datapath, { address: shop, port: 82, inside: choiceOf(99) });
   addFrontend(datapath, { address: shop, port: 84, inside: choiceOf(2) });
   addFrontend(datapath, { address: shop, port: 86, inside: choiceOf(3) });
-  addFrontend(datapath, { address: shop, port: 0, inside: refusal });
+  addFrontend(datapath, { address: shop, port: 0, inside: refusedChoice });
   addFrontend(datapath, {
     address: everyNodeAddress,
     port: nodePort,
     inside: choiceOf(1),
     outside,
   });
-  await startServer(context, host.db);
-  await startServer(context, host.web);
-  await startServer(context, host.world);
+  await startAnswering(context, host.db);
+  await startAnswering(context, host.web);
+  await startAnswering(context, host.world);
   for (const family of families) {
     const [to, node] = [shop[family], places.node[family]];
     const [pod, world] = [web[family], places.world[family]];
@@ -63,18 +68,18 @@ rootTest('clients reach Services, and servers see the right address', async (con
     for (const [from, protocol, address, port, bytes, answer] of table) {
       await context.test(`${protocol} ${address} ${port}, ${bytes} bytes`, () => {
         const patienceMs = answer === 'timeout' ? 1000 : 5000;
-        assert.equal(ask(from, { protocol, to: address, port, bytes, patienceMs }), answer);
+        assert.equal(askServer(from, { protocol, to: address, port, bytes, patienceMs }), answer);
       });
     }
     for (const protocol of ['tcp', 'udp'] as const) {
       await context.test(`the node sends from a node port, ${protocol} IPv${family}`, () => {
-        const run = { protocol, to: world, port: serverPort, bytes: 10, localPort: nodePort };
-        assert.equal(ask(host.node, run), `${node} 10`);
+        const run = { protocol, to: world, port: answerPort, bytes: 10, localPort: nodePort };
+        assert.equal(askServer(host.node, run), `${node} 10`);
       });
     }
     await context.test(`a pause, IPv${family}`, () => {
       const run = { protocol: 'tcp', to, port: 80, bytes: 1000, pauseMs: 700 } as const;
-      assert.equal(ask(host.web, run), `${pod} 1000`);
+      assert.equal(askServer(host.web, run), `${pod} 1000`);
     });
   }
 });

@@ -39,7 +39,7 @@ import {
   everyNodeAddress,
   markedAs,
   markOfFrame,
-  refusal,
+  refusedChoice,
   type ServicePacket,
   servicePacket,
   shop,
@@ -58,7 +58,7 @@ function withShop(context: TestContext): TestDatapath {
 
 function addShop(datapath: TestDatapath): void {
   addFrontend(datapath, { address: shop, port, inside: choiceOf(1) });
-  addFrontend(datapath, { address: shop, port: 0, inside: refusal });
+  addFrontend(datapath, { address: shop, port: 0, inside: refusedChoice });
   addFrontend(datapath, { address: everyNodeAddress, port: nodePort, inside: choiceOf(1) });
 }
 

@@ -16,12 +16,12 @@ import {
   clients,
   everyNodeAddress,
   markedAs,
-  noAnswer,
-  refusal,
+  refusedChoice,
   type ServicePacket,
   servicePacket,
   serviceProtocols,
   shop,
+  silentChoice,
 } from '../support/service-packets.ts';
 
 /** Ports of the Service at `shop`. */
@@ -40,11 +40,11 @@ function withServices(context: TestContext, services = true): TestDatapath {
   const [inside, outside] = [choiceOf(1), choiceOf(2, { masquerade: 1 })];
   const at = (port: number) => ({ address: shop, port, inside, outside });
   addFrontend(datapath, at(ports.served));
-  addFrontend(datapath, { ...at(ports.empty), inside: refusal, outside: refusal });
-  addFrontend(datapath, { ...at(ports.elsewhere), inside: noAnswer, outside: noAnswer });
+  addFrontend(datapath, { ...at(ports.empty), inside: refusedChoice, outside: refusedChoice });
+  addFrontend(datapath, { ...at(ports.elsewhere), inside: silentChoice, outside: silentChoice });
   addFrontend(datapath, { ...at(ports.ranged), service: 3, hasSourceRanges: true });
   addFrontend(datapath, { ...at(ports.replaced), inside: choiceOf(99), outside: choiceOf(99) });
-  addFrontend(datapath, { ...at(0), inside: refusal, outside: refusal });
+  addFrontend(datapath, { ...at(0), inside: refusedChoice, outside: refusedChoice });
   addFrontend(datapath, { ...at(nodePort), address: everyNodeAddress });
   addFrontend(datapath, { ...at(nodePort + 1), address: places.node });
   addFrontend(datapath, { ...at(ports.served), address: db });

@@ -55,7 +55,7 @@ import {
 import { encodeBytes } from './encode-bytes.ts';
 import { runIn, testNamespace } from './namespaces.ts';
 import { type IdleName, type OuterHeader, outOfTunnel, usualOuter } from './out-of-tunnel.ts';
-import { type ServiceMaps, serviceMapsOf } from './service-maps.ts';
+import { type TestServiceMaps, testServiceMaps } from './service-maps.ts';
 import { tagBlock, tagged, type VlanTag } from './tagged.ts';
 
 export interface PacketRunOptions {
@@ -96,7 +96,7 @@ export interface TestDatapath {
   readonly underlay: BpfMap<number, Underlay>;
   readonly flows: BpfMap<FlowKey, Flow>;
   /** Tables of Services; all are empty. */
-  readonly services: ServiceMaps;
+  readonly services: TestServiceMaps;
   readonly events: RingBuffer<FlowEvent>;
   endpointCounters(id: number): EndpointCounters;
   dropCounter(reason: number): DropCounter;
@@ -172,7 +172,7 @@ export function testDatapath(
     run: testRun,
     time: (name, packet, options) => testRun(name, packet, options).durationNs,
     flows: opened.use(object.map(maps.flows)),
-    services: serviceMapsOf(object, opened),
+    services: testServiceMaps(object, opened),
     events: opened.use(object.ringBuffer(rings.flowEvents)),
     ...readCounters(object, opened),
   };

@@ -15,14 +15,14 @@ import {
 import type { BpfMap } from '../../src/kernel/bpf/map.ts';
 import type { BpfObject } from '../../src/kernel/bpf/object.ts';
 
-export interface ServiceMaps {
+export interface TestServiceMaps {
   readonly frontends: BpfMap<ServiceKey, ServiceEntry>;
   readonly slots: BpfMap<SlotKey, Slot>;
   readonly sourceRanges: BpfMap<SourceRangeKey, SourceRange>;
   readonly affinities: BpfMap<AffinityKey, Affinity>;
 }
 
-export function serviceMapsOf(object: BpfObject, opened: UndoStack): ServiceMaps {
+export function testServiceMaps(object: BpfObject, opened: UndoStack): TestServiceMaps {
   return {
     frontends: opened.use(object.map(maps.frontends)),
     slots: opened.use(object.map(maps.slots)),

@@ -50,10 +50,10 @@ export const clients: Readonly<Record<ClientName, Omit<Sending, 'to'>>> = {
 export function choiceOf(list: number, more: Partial<Choice> = {}): Choice {
   return { list, count: 1, kind: choiceKind.backends, masquerade: 0, ...more };
 }
-export const refusal: Choice = { list: 0, count: 0, kind: choiceKind.refuse, masquerade: 0 };
-export const noAnswer: Choice = { list: 0, count: 0, kind: choiceKind.drop, masquerade: 0 };
+export const refusedChoice: Choice = { list: 0, count: 0, kind: choiceKind.refuse, masquerade: 0 };
+export const silentChoice: Choice = { list: 0, count: 0, kind: choiceKind.drop, masquerade: 0 };
 
-export interface TestFrontend {
+export interface GivenFrontend {
   readonly address: AddressByFamily;
   readonly port: number;
   readonly inside: Choice;
@@ -65,7 +65,7 @@ export interface TestFrontend {
 }
 
 /** Writes a frontend for both families and all protocols; port 0 is every other port. */
-export function addFrontend({ services }: TestDatapath, frontend: TestFrontend): void {
+export function addFrontend({ services }: TestDatapath, frontend: GivenFrontend): void {
   const { address, port, inside, outside = inside, service = 1 } = frontend;
   for (const family of [4, 6] as const) {
     for (const protocol of port === 0 ? [0] : serviceProtocols.map((name) => protocols[name])) {

@@ -8,7 +8,7 @@ import { type TestDatapath, testDatapath } from './datapath.ts';
 import { db, hostSideMac, type Pod, places, uplink, web } from './datapath-network.ts';
 import { ipIn, runIn, spawnIn, testNamespace } from './namespaces.ts';
 
-export interface ServiceNode {
+export interface TranslatingNode {
   readonly datapath: TestDatapath;
   readonly node: NetworkNamespace;
   readonly web: NetworkNamespace;
@@ -16,9 +16,9 @@ export interface ServiceNode {
   readonly world: NetworkNamespace;
 }
 
-export const serverPort = 8080;
+export const answerPort = 8080;
 
-export function serviceNode(context: TestContext): ServiceNode {
+export function translatingNode(context: TestContext): TranslatingNode {
   const datapath = testDatapath(context, { services: true });
   const { namespace: node } = datapath;
   const host = { datapath, node };
@@ -62,7 +62,7 @@ function addWorld(context: TestContext, node: NetworkNamespace): NetworkNamespac
 
 function addPod(
   context: TestContext,
-  { datapath, node }: Pick<ServiceNode, 'datapath' | 'node'>,
+  { datapath, node }: Pick<TranslatingNode, 'datapath' | 'node'>,
   pod: Pod,
 ): NetworkNamespace {
   const namespace = testNamespace(context);
@@ -105,11 +105,11 @@ const translation = `
 table inet test_services {
   map backends4 {
     type mark : ipv4_addr . inet_service
-    elements = { 7 : ${db[4]} . ${serverPort}, 9 : ${web[4]} . ${serverPort} }
+    elements = { 7 : ${db[4]} . ${answerPort}, 9 : ${web[4]} . ${answerPort} }
   }
   map backends6 {
     type mark : ipv6_addr . inet_service
-    elements = { 7 : ${db[6]} . ${serverPort}, 9 : ${web[6]} . ${serverPort} }
+    elements = { 7 : ${db[6]} . ${answerPort}, 9 : ${web[6]} . ${answerPort} }
   }
   chain translate {
     type nat hook prerouting priority -100
@@ -136,15 +136,15 @@ require('net').createServer({ allowHalfOpen: true }, (socket) => {
   let bytes = 0;
   socket.on('data', (chunk) => (bytes += chunk.length));
   socket.on('end', () => socket.end(text(socket.remoteAddress) + ' ' + bytes));
-}).listen(${serverPort}, '::', () => {
+}).listen(${answerPort}, '::', () => {
   const udp = require('dgram').createSocket({ type: 'udp6' });
   udp.on('message', (message, { address, port }) =>
     udp.send(text(address) + ' ' + message.length, port, address));
-  udp.bind(${serverPort}, '::', () => console.log('ready'));
+  udp.bind(${answerPort}, '::', () => console.log('ready'));
 });`;
 
 /** Starts a server for TCP and UDP that answers with its client's address and the number of bytes that it got. */
-export async function startServer(context: TestContext, pod: NetworkNamespace): Promise<void> {
+export async function startAnswering(context: TestContext, pod: NetworkNamespace): Promise<void> {
   const child = spawnIn(pod, process.execPath, ['-e', server]);
   context.after(() => child.kill());
   await new Promise((resolve, reject) => {
@@ -153,7 +153,7 @@ export async function startServer(context: TestContext, pod: NetworkNamespace): 
   });
 }
 
-export interface ClientRun {
+export interface ServerQuestion {
   readonly protocol: 'tcp' | 'udp';
   readonly to: string;
   readonly port: number;
@@ -184,6 +184,6 @@ if (protocol === 'tcp') {
 }`;
 
 /** The server's answer, or an error code, or `timeout`. */
-export function ask(from: NetworkNamespace, run: ClientRun): string {
+export function askServer(from: NetworkNamespace, run: ServerQuestion): string {
   return runIn(from, process.execPath, '-e', client, JSON.stringify(run)).trim();
 }
