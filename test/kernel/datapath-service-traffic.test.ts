@@ -16,11 +16,10 @@ import {
 import {
   answerPort,
   askServer,
+  exampleNodePort,
   startAnswering,
   translatingNode,
 } from '../support/translating-node.ts';
-
-const nodePort = 30_080;
 
 rootTest('clients reach Services, and servers see the right address', async (context) => {
   const host = translatingNode(context);
@@ -35,12 +34,8 @@ rootTest('clients reach Services, and servers see the right address', async (con
   addFrontend(datapath, { address: shop, port: 84, inside: choiceOf(2) });
   addFrontend(datapath, { address: shop, port: 86, inside: choiceOf(3) });
   addFrontend(datapath, { address: shop, port: 0, inside: refusedChoice });
-  addFrontend(datapath, {
-    address: everyNodeAddress,
-    port: nodePort,
-    inside: choiceOf(1),
-    outside,
-  });
+  for (const port of [exampleNodePort, exampleNodePort + 1])
+    addFrontend(datapath, { address: everyNodeAddress, port, inside: choiceOf(1), outside });
   await startAnswering(context, host.db);
   await startAnswering(context, host.web);
   await startAnswering(context, host.world);
@@ -52,12 +47,12 @@ rootTest('clients reach Services, and servers see the right address', async (con
       [host.web, 'tcp', to, 80, 1_000_000, `${pod} 1000000`],
       [host.web, 'udp', to, 80, 10, `${pod} 10`],
       [host.web, 'udp', to, 80, 5000, `${pod} 5000`],
-      [host.web, 'tcp', node, nodePort, 1000, `${pod} 1000`],
-      [host.web, 'udp', node, nodePort, 5000, `${pod} 5000`],
+      [host.web, 'tcp', node, exampleNodePort, 1000, `${pod} 1000`],
+      [host.web, 'udp', node, exampleNodePort, 5000, `${pod} 5000`],
       [host.world, 'tcp', to, 80, 1_000_000, `${world} 1000000`],
       [host.world, 'udp', to, 80, 5000, `${world} 5000`],
-      [host.world, 'tcp', node, nodePort, 1_000_000, `${node} 1000000`],
-      [host.world, 'udp', node, nodePort, 5000, `${node} 5000`],
+      [host.world, 'tcp', node, exampleNodePort, 1_000_000, `${node} 1000000`],
+      [host.world, 'udp', node, exampleNodePort, 5000, `${node} 5000`],
       [host.web, 'tcp', to, 84 + (family === 6 ? 2 : 0), 1000, `${node} 1000`],
       [host.web, 'tcp', to, 8, 10, 'ECONNREFUSED'],
       [host.web, 'udp', to, 8, 10, 'ECONNREFUSED'],
@@ -72,9 +67,11 @@ rootTest('clients reach Services, and servers see the right address', async (con
       });
     }
     for (const protocol of ['tcp', 'udp'] as const) {
-      await context.test(`the node sends from a node port, ${protocol} IPv${family}`, () => {
-        const run = { protocol, to: world, port: answerPort, bytes: 10, localPort: nodePort };
-        assert.equal(askServer(host.node, run), `${node} 10`);
+      await context.test(`${protocol} IPv${family} from a port that is a node port, too`, () => {
+        const run = { protocol, to: world, port: answerPort, bytes: 10 };
+        const ofNode = { ...run, localPort: exampleNodePort + 1 };
+        assert.equal(askServer(host.web, run), `${node} 10`, 'masqueraded');
+        assert.equal(askServer(host.node, ofNode), `${node} 10`);
       });
     }
     await context.test(`a pause, IPv${family}`, () => {

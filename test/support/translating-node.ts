@@ -17,6 +17,8 @@ export interface TranslatingNode {
 }
 
 export const answerPort = 8080;
+/** Also the port with which what web sends to the outside leaves the node. */
+export const exampleNodePort = 30_080;
 
 export function translatingNode(context: TestContext): TranslatingNode {
   const datapath = testDatapath(context, { services: true });
@@ -121,12 +123,14 @@ table inet test_services {
     meta mark & 0xff0fffff == 0x480fffff meta l4proto tcp reject with tcp reset
     meta mark & 0xff0fffff == 0x480fffff reject
     meta mark & 0xff000000 == 0x48000000 ct state invalid,untracked drop
-    # Not an answer to the node itself, from whose port a node port has the number.
+    # Not an answer to a port of the node, or of a masqueraded pod, that has the number of a node port.
     meta mark & 0xff000000 == 0x48000000 ct direction original ct status & dnat == 0 drop
   }
   chain hide {
     type nat hook postrouting priority 100
     meta mark & 0xff800000 == 0x48800000 masquerade
+    ip saddr ${web[4]} oifname test${uplink} meta l4proto { tcp, udp } masquerade to :${exampleNodePort}
+    ip6 saddr ${web[6]} oifname test${uplink} meta l4proto { tcp, udp } masquerade to :${exampleNodePort}
   }
 }`;
 
