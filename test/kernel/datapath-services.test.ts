@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { protocols } from '../../src/net/protocol.ts';
 import { type TestDatapath, testDatapath } from '../support/datapath.ts';
 import { type AddressByFamily, db, places, web } from '../support/datapath-network.ts';
 import { observe } from '../support/datapath-outcome.ts';
@@ -189,6 +190,25 @@ rootTest('TCP packets other than a SYN begin no connection', (context) => {
         flags: value,
       } as const;
       assert.equal(markedAs(datapath, { ...packet, client: 'pod' }), marked);
+    }
+  }
+});
+
+rootTest('a node port of one family is not one of the other', (context) => {
+  for (const [family, other] of [
+    [4, 6],
+    [6, 4],
+  ] as const) {
+    const datapath = withServices(context);
+    const key = { address: everyNodeAddress[family], port: nodePort, protocol: protocols.udp };
+    assert.ok(datapath.services.frontends.delete(key));
+    for (const [client, marked] of [
+      ['pod', 'backend 7'],
+      ['world', 'backend 8, masqueraded'],
+    ] as const) {
+      const packet = { client, to: places.node, port: nodePort, protocol: 'udp' } as const;
+      assert.equal(markedAs(datapath, { ...packet, family }), 'unmarked');
+      assert.equal(markedAs(datapath, { ...packet, family: other }), marked);
     }
   }
 });
