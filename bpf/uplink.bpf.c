@@ -113,7 +113,8 @@ __noinline int refusal_to_pass(struct __sk_buff *skb, const struct packet *packe
  * True for a packet that comes out of a tunnel here: a Service cannot take it away, and it pays for
  * no lookup of one.
  */
-static __always_inline bool is_tunnels(const struct packet *packet, const struct location *location)
+static __always_inline bool belongs_to_tunnel(const struct packet *packet,
+					      const struct location *location)
 {
 	const struct underlay *own;
 	__u32 zero = 0;
@@ -140,7 +141,7 @@ static __noinline __u32 mark_from_network(struct __sk_buff *skb, struct packet *
 		return 0;
 	packet->source_port = ports[0];
 	packet->destination_port = ports[1];
-	if (is_tunnels(packet, location) || !is_to_service(packet, location, &selection))
+	if (belongs_to_tunnel(packet, location) || !is_to_service(packet, location, &selection))
 		return 0;
 	if (location)
 		packet->reason = refusal_to_pass(skb, packet);
