@@ -56,6 +56,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'model/network', may: 'base net cluster/* model/*' },
   { of: 'model/model.ts', may: 'model/network' },
   { of: 'model/services', may: 'base net cluster/* model/* model/network' },
+  { of: 'model/services/plan', may: 'base net cluster/* model/services/*' },
 
   { of: 'reconcile', may: 'base', packages: 'node' },
 
@@ -76,6 +77,10 @@ export const importTable: readonly ImportLine[] = [
     of: 'datapath/nft',
     may: 'base net kernel model/* reconcile datapath/*',
     packages: 'node zod',
+  },
+  {
+    of: 'datapath/services',
+    may: 'base net kernel model/* model/services model/services/plan reconcile datapath/* datapath/maps',
   },
   { of: 'datapath/tables.ts', may: 'datapath/attach datapath/host datapath/maps datapath/nft' },
 

@@ -24,6 +24,8 @@ export interface MapTableOptions<K, V extends object> {
   readonly sizeKey?: string;
   /** The key as shown to users. */
   show(key: K): string;
+  /** Absent: values are flat records. */
+  equal?(left: V, right: V): boolean;
 }
 
 /** Bytes are compared before they are decoded, because usually nothing has changed. */
@@ -37,22 +39,26 @@ export function bpfMapTable<K, V extends object>({
   map,
   sizeKey,
   show,
+  equal = sameFields,
 }: MapTableOptions<K, V>): Table<MapEntry<K, V>> {
   const key = (entry: MapEntry<K, V>): string => show(entry.key);
   let last: Listing<MapEntry<K, V>> | undefined;
   return {
     name,
     key,
-    equal: (left, right) => sameFields(left.value, right.value),
-    list: () => {
+    equal: (left, right) => equal(left.value, right.value),
+    list: (desired) => {
       // Read before the entries: a change in between is in the next image.
       const image = map.image();
       if (image !== undefined && last?.image.equals(image)) return last.entries;
-      const found = Array.from(
-        map.entries(),
-        ([k, value]) => [show(k), { key: k, value }] as const,
-      );
-      const entries = new Map(found);
+      const entries = new Map<string, MapEntry<K, V>>();
+      for (const [k, value] of map.entries()) {
+        const name = show(k);
+        const wanted = desired.get(name);
+        // Large tables exist once in memory.
+        const isWanted = wanted !== undefined && equal(wanted.value, value);
+        entries.set(name, isWanted ? wanted : { key: k, value });
+      }
       last = image && { image, entries };
       return entries;
     },
@@ -80,14 +86,17 @@ export function bpfMapTable<K, V extends object>({
       try {
         map.set(entry.key, entry.value);
       } catch (error) {
-        if (sizeKey === undefined || !isFull(error)) throw error;
-        throw new Error(`${error.message}: raise ${sizeKey} in the configuration`, {
-          cause: error,
-        });
+        throw namingSize(error, sizeKey);
       }
     };
     return writeEach(entries, { key, write });
   }
+}
+
+/** The error of a write, with the configuration key of the map's size if the map is full. */
+export function namingSize(error: unknown, sizeKey: string | undefined): unknown {
+  if (sizeKey === undefined || !isFull(error)) return error;
+  return new Error(`${error.message}: raise ${sizeKey} in the configuration`, { cause: error });
 }
 
 // A hash returns E2BIG, a trie ENOSPC.

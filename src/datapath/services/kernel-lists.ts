@@ -1,0 +1,60 @@
+// What the tables of slots and of frontends know of each other: a frontend is written after its lists, and a list is
+// deleted after the frontends that refer to it, even if some of these writes fail.
+
+import type { ServiceEntry } from '../generated.ts';
+import { choiceKind } from '../generated.ts';
+
+export class KernelLists {
+  /** Lists of which every slot is in the kernel. */
+  readonly #complete = new Set<number>();
+  /** Frontends in the kernel, by key. */
+  readonly #frontends = new Map<string, ServiceEntry>();
+  /** Number of references from frontends in the kernel. */
+  readonly #references = new Map<number, number>();
+
+  isComplete(list: number): boolean {
+    return this.#complete.has(list);
+  }
+
+  /** Whether a frontend in the kernel refers to it. */
+  isUsed(list: number): boolean {
+    return this.#references.has(list);
+  }
+
+  setComplete(list: number, isComplete: boolean): void {
+    if (isComplete) this.#complete.add(list);
+    else this.#complete.delete(list);
+  }
+
+  /** A listing of slots. */
+  replaceComplete(lists: Iterable<number>): void {
+    this.#complete.clear();
+    for (const list of lists) this.#complete.add(list);
+  }
+
+  /** Undefined: the kernel has no such frontend. */
+  setFrontend(key: string, entry: ServiceEntry | undefined): void {
+    const before = this.#frontends.get(key);
+    if (entry === undefined) this.#frontends.delete(key);
+    else this.#frontends.set(key, entry);
+    for (const list of entry === undefined ? [] : listsIn(entry)) this.#count(list, 1);
+    for (const list of before === undefined ? [] : listsIn(before)) this.#count(list, -1);
+  }
+
+  /** A listing of frontends. */
+  replaceFrontends(all: Iterable<readonly [key: string, entry: ServiceEntry]>): void {
+    this.#frontends.clear();
+    this.#references.clear();
+    for (const [key, entry] of all) this.setFrontend(key, entry);
+  }
+
+  #count(list: number, difference: number): void {
+    const count = (this.#references.get(list) ?? 0) + difference;
+    if (count === 0) this.#references.delete(list);
+    else this.#references.set(list, count);
+  }
+}
+
+export function listsIn({ inside, outside }: ServiceEntry): readonly number[] {
+  return [inside, outside].flatMap(({ kind, list }) => (kind === choiceKind.backends ? list : []));
+}

@@ -1,0 +1,76 @@
+// The tables of Services, in the order in which they are applied, and what they hold when an agent starts.
+
+import { frontendKey } from '../../model/services/frontend.ts';
+import type { DesiredServices, FoundServices } from '../../model/services/plan/desired-services.ts';
+import { addressFamily } from '../../net/address.ts';
+import type { Port } from '../../net/port.ts';
+import { trackTable } from '../../reconcile/tracked-table.ts';
+import type { TrackedTable, Tracking } from '../../reconcile/tracking.ts';
+import type {
+  ServiceEntry,
+  ServiceKey,
+  Slot,
+  SlotKey,
+  SourceRange,
+  SourceRangeKey,
+} from '../generated.ts';
+import type { WritableMap } from '../maps/map-table.ts';
+import { frontendContents, frontendTable } from './frontends.ts';
+import type { KernelLists } from './kernel-lists.ts';
+import { transportProtocol } from './protocols.ts';
+import { readSlots } from './read-slots.ts';
+import { slotContents, slotTable } from './slots.ts';
+import { sourceRangeContents, sourceRangeTable } from './source-ranges.ts';
+
+export interface ServiceMaps {
+  readonly frontends: WritableMap<ServiceKey, ServiceEntry>;
+  readonly slots: WritableMap<SlotKey, Slot>;
+  readonly sourceRanges: WritableMap<SourceRangeKey, SourceRange>;
+}
+
+export interface ServiceTargets {
+  readonly maps: ServiceMaps;
+  /** Shared with the plan (`isInKernel`). */
+  readonly kernelLists: KernelLists;
+}
+
+/**
+ * For a `Reconciler<DesiredServices>`. Slots and ranges are written before the frontends that refer to them, and deleted
+ * after them.
+ */
+export function serviceTables({
+  maps,
+  kernelLists,
+}: ServiceTargets): readonly ((tracking: Tracking) => TrackedTable<DesiredServices>)[] {
+  return [
+    trackTable(slotTable(maps.slots, kernelLists), slotContents()),
+    trackTable(sourceRangeTable(maps.sourceRanges), sourceRangeContents()),
+    trackTable(frontendTable(maps.frontends, kernelLists), frontendContents()),
+  ];
+}
+
+/** Throws KernelError. */
+export function foundServices({
+  frontends,
+  slots,
+}: Pick<ServiceMaps, 'frontends' | 'slots'>): FoundServices {
+  const portNumbers = Array.from(frontends.entries(), ([key, { service }]) => {
+    const name = claimKey(key);
+    return name === undefined || service === 0 ? [] : [[name, service] as const];
+  });
+  return {
+    lists: readSlots(slots.entries()).filter(({ isBroken }) => !isBroken),
+    portNumbers: new Map(portNumbers.flat()),
+  };
+}
+
+// As the plan names the frontend. Undefined: it is none of a port.
+function claimKey({ address, port, protocol: number }: ServiceKey): string | undefined {
+  const protocol = transportProtocol(number);
+  if (protocol === undefined || port === 0) return undefined;
+  const isAny = address === '0.0.0.0' || address === '::';
+  return frontendKey({
+    ...(isAny ? {} : { address }),
+    ...{ family: addressFamily(address), port: port as Port, protocol, portIndex: 0 },
+  });
+}

@@ -1,0 +1,98 @@
+// Single entries of the tables, and comparisons of them.
+
+import { type Address, parseAddress } from '../../../net/address.ts';
+import { prefixFamily } from '../../../net/prefix.ts';
+import type { CompiledPort, CompiledService } from '../compiled.ts';
+import type { Frontend } from '../frontend.ts';
+import { type FrontendChoices, refusal } from './choices.ts';
+import type { ClientChoice, PortSourceRanges, ServiceFrontend } from './desired-services.ts';
+
+/** In place of the node's addresses at which node ports answer. */
+const anyAddress = { 4: parseAddress('0.0.0.0'), 6: parseAddress('::') } as const;
+
+const refused: FrontendChoices = { inside: refusal, outside: refusal };
+
+interface OfPort {
+  readonly service: string;
+  /** Of the port. */
+  readonly number: number;
+  readonly of: CompiledService;
+}
+
+/** `choices` undefined: there is nothing to choose from. */
+export function frontendEntry(
+  frontend: Frontend,
+  { service, number, of }: OfPort,
+  choices: FrontendChoices = refused,
+): ServiceFrontend {
+  const { address, family, port, protocol } = frontend;
+  return {
+    ...{ service, address: address ?? anyAddress[family], port, protocol, number },
+    ...choices,
+    affinitySeconds: of.service.affinitySeconds ?? 0,
+    hasSourceRanges: hasSourceRanges(frontend, of),
+  };
+}
+
+/** For the ports of a cluster address that its Service does not have. */
+export function otherPortsEntry(service: string, address: Address): ServiceFrontend {
+  return { service, address, number: 0, ...refused, affinitySeconds: 0, hasSourceRanges: false };
+}
+
+/** Source ranges protect the load balancer's addresses only. */
+export function hasSourceRanges({ kind }: Frontend, { service }: CompiledService): boolean {
+  return kind === 'load-balancer' && service.sourceRanges !== undefined;
+}
+
+export function rangesEntry(
+  number: number,
+  { family }: CompiledPort,
+  { service: { sourceRanges = [] } }: CompiledService,
+): PortSourceRanges {
+  return { number, ranges: sourceRanges.filter((range) => prefixFamily(range) === family) };
+}
+
+/** Lists that the entry refers to; one that it refers to twice is there twice. */
+export function listsOf({
+  inside,
+  outside,
+}: Pick<ServiceFrontend, 'inside' | 'outside'>): readonly number[] {
+  return [inside, outside].flatMap((choice) => (choice.kind === 'backends' ? choice.list : []));
+}
+
+export function isSameFrontend(left: ServiceFrontend, right: ServiceFrontend): boolean {
+  return (
+    left.service === right.service &&
+    left.address === right.address &&
+    left.port === right.port &&
+    left.protocol === right.protocol &&
+    left.number === right.number &&
+    isSameChoice(left.inside, right.inside) &&
+    isSameChoice(left.outside, right.outside) &&
+    left.affinitySeconds === right.affinitySeconds &&
+    left.hasSourceRanges === right.hasSourceRanges
+  );
+}
+
+export function isSameRanges(left: PortSourceRanges, right: PortSourceRanges): boolean {
+  return left.number === right.number && isSameTexts(left.ranges, right.ranges);
+}
+
+export function isSameTexts(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((text, index) => text === right[index]);
+}
+
+/** `port 80/TCP (IPv4)` */
+export function portText({ service }: CompiledService, { family, index }: CompiledPort): string {
+  const { port, protocol } = service.ports[index] ?? {};
+  return `port ${port}/${protocol} (IPv${family})`;
+}
+
+function isSameChoice(left: ClientChoice, right: ClientChoice): boolean {
+  if (left.kind !== 'backends' || right.kind !== 'backends') return left.kind === right.kind;
+  return (
+    left.list === right.list &&
+    left.count === right.count &&
+    left.masquerade === right.masquerade
+  );
+}

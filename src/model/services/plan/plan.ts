@@ -1,0 +1,230 @@
+// From the compiled Services to the entries of the kernel's tables. A changed Service costs what it has itself. When a node
+// has changed, every claimed address is asked for again, which is all that depends on nodes.
+
+import { Bookmark, KeyedCollection } from '../../../base/collections/collection.ts';
+import type { Address } from '../../../net/address.ts';
+import type { Claim } from '../claims.ts';
+import type { CompiledService } from '../compiled.ts';
+import type { ServiceContext } from '../resolve.ts';
+import type { ServiceTables } from '../services.ts';
+import { BackendLists } from './backend-lists.ts';
+import { Choices } from './choices.ts';
+import { ClaimedAddresses } from './claimed-addresses.ts';
+import type {
+  DesiredServices,
+  FoundServices,
+  PortSourceRanges,
+  ServiceFrontend,
+} from './desired-services.ts';
+import {
+  frontendEntry,
+  hasSourceRanges,
+  isSameFrontend,
+  isSameRanges,
+  isSameTexts,
+  listsOf,
+  otherPortsEntry,
+  portText,
+  rangesEntry,
+} from './entries.ts';
+import { addressesOf, type GrantedPort, grantedTo } from './granted.ts';
+import { PortNumbers } from './port-numbers.ts';
+
+export interface ServicePlanOptions {
+  /** What the kernel's tables hold at the start. */
+  readonly found: FoundServices;
+  /** Whether a frontend in the kernel refers to the list: then its backends are kept. */
+  readonly isInKernel: (list: number) => boolean;
+  /** Monotonic time in ms. */
+  readonly now: () => number;
+  /** How long the backends of a list stay after its last use. */
+  readonly lingerMs?: number | undefined;
+  /** The highest number of a backend: fewer than `serviceMarks.refuse`. */
+  readonly mostBackends?: number | undefined;
+}
+
+/** What a Service had when it was planned last. */
+interface Planned {
+  /** Of its frontends. */
+  readonly keys: readonly string[];
+  readonly addresses: readonly Address[];
+  /** By name of the port. */
+  readonly numbers: ReadonlyMap<string, number>;
+}
+
+const nothing: Planned = { keys: [], addresses: [], numbers: new Map() };
+
+export class ServicePlan {
+  readonly #lists: BackendLists;
+  readonly #numbers: PortNumbers;
+  readonly #addresses = new ClaimedAddresses();
+  readonly #frontends = new KeyedCollection<string, ServiceFrontend>({ equal: isSameFrontend });
+  readonly #ranges = new KeyedCollection<string, PortSourceRanges>({ equal: isSameRanges });
+  readonly #problems = new KeyedCollection<string, readonly string[]>({ equal: isSameTexts });
+  readonly #planned = new Map<string, Planned>();
+  readonly #compiled = new Bookmark<string, CompiledService>();
+  readonly #owners = new Bookmark<string, Claim>();
+  /** Services to be planned, including those that threw. */
+  readonly #open = new Set<string>();
+  /** Services for whose backends there were no numbers. */
+  readonly #starved = new Set<string>();
+  #freeWhenStarved = 0;
+
+  constructor(options: ServicePlanOptions) {
+    const { found, isInKernel, now, lingerMs = 60_000, mostBackends = 0xffffe } = options;
+    this.#lists = new BackendLists({
+      ...{ lists: found.lists, isInKernel, now, lingerMs, mostBackends },
+    });
+    this.#numbers = new PortNumbers(found.portNumbers);
+  }
+
+  /** The same collections each time, which change only here. */
+  follow(tables: ServiceTables, { taken }: Pick<ServiceContext, 'taken'>): DesiredServices {
+    this.#openChanged(tables);
+    for (const name of this.#addresses.judgeBy(taken)) this.#open.add(name);
+    if (this.#lists.freeBackends > this.#freeWhenStarved)
+      for (const name of this.#starved) this.#open.add(name);
+    for (const name of this.#open) {
+      this.#replan(name, tables);
+      this.#open.delete(name);
+    }
+    this.#freeWhenStarved = this.#lists.freeBackends;
+    this.#lists.expire();
+    return {
+      frontends: this.#frontends,
+      lists: this.#lists.entries,
+      sourceRanges: this.#ranges,
+      backends: this.#lists.backends,
+      problems: this.#problems,
+    };
+  }
+
+  #openChanged({ compiled, owners }: ServiceTables): void {
+    const open = this.#open;
+    this.#compiled.read(
+      compiled,
+      () => this.#planned.keys(),
+      (changes) => {
+        for (const { key } of changes) open.add(key);
+      },
+    );
+    // Of a key that is gone without trace, the Service that claimed it is changed itself.
+    this.#owners.read(
+      owners,
+      () => this.#addresses.keys(),
+      (changes) => {
+        for (const change of changes) {
+          if (change.kind !== 'deleted') open.add(change.value.service);
+          const holder = this.#frontends.get(change.key)?.service;
+          if (holder !== undefined) open.add(holder);
+          for (const claimant of this.#addresses.claimants(change.key)) open.add(claimant);
+        }
+      },
+    );
+  }
+
+  #replan(name: string, tables: ServiceTables): void {
+    this.#starved.delete(name);
+    const compiled = tables.compiled.get(name);
+    const before = this.#planned.get(name) ?? nothing;
+    const addresses = compiled === undefined ? [] : addressesOf(compiled.service);
+    for (const address of addresses) this.#addresses.claim(address, name);
+    for (const address of before.addresses)
+      if (!addresses.includes(address)) this.#addresses.withdraw(address, name);
+    const { keys, numbers } =
+      compiled === undefined ? nothing : this.#grant(name, compiled, { tables, before });
+    this.#removeFrontends(name, before.keys, new Set(keys));
+    const kept = new Set(numbers.values());
+    for (const number of before.numbers.values()) if (!kept.has(number)) this.#free(number);
+    if (compiled === undefined) this.#forget(name);
+    else this.#planned.set(name, { keys, addresses, numbers });
+  }
+
+  #grant(
+    name: string,
+    compiled: CompiledService,
+    { tables, before }: { readonly tables: ServiceTables; readonly before: Planned },
+  ): Pick<Planned, 'keys' | 'numbers'> {
+    const taken = this.#addresses.flawOf;
+    const granted = grantedTo(name, compiled, { owners: tables.owners, taken });
+    const numbers = new Map<string, number>();
+    const ranges = new Map<number, PortSourceRanges | undefined>();
+    const problems: string[] = [];
+    for (const port of granted.ports) {
+      const known = numbers.get(port.name) ?? before.numbers.get(port.name);
+      const number = known ?? this.#numbers.take([...port.frontends.keys()]);
+      numbers.set(port.name, number);
+      const isLimited = [...port.frontends.values()].some((each) => hasSourceRanges(each, compiled));
+      const own = isLimited ? rangesEntry(number, port.port, compiled) : undefined;
+      ranges.set(number, own ?? ranges.get(number));
+      problems.push(...this.#setPort(port, { service: name, number, of: compiled }));
+    }
+    for (const [number, entry] of ranges) {
+      if (entry === undefined) this.#ranges.delete(String(number));
+      else this.#ranges.set(String(number), entry);
+    }
+    for (const address of granted.addresses) this.#put(address, otherPortsEntry(name, address));
+    this.#report(name, problems);
+    const keys = granted.ports.flatMap(({ frontends }) => [...frontends.keys()]);
+    return { keys: [...keys, ...granted.addresses], numbers };
+  }
+
+  /** Returns problems. */
+  #setPort(
+    { port, frontends }: GrantedPort,
+    of: { readonly service: string; readonly number: number; readonly of: CompiledService },
+  ): readonly string[] {
+    using choices = new Choices(this.#lists, of.of.service);
+    const text = portText(of.of, port);
+    const starved = new Set<string>();
+    for (const [key, frontend] of frontends) {
+      const chosen = choices.at(frontend, port);
+      const before = this.#frontends.get(key);
+      const isKept = chosen === undefined && before?.service === of.service;
+      if (chosen === undefined)
+        starved.add(isKept ? 'those of before are used' : 'clients are refused');
+      if (!isKept) this.#put(key, frontendEntry(frontend, of, chosen));
+    }
+    if (starved.size > 0) this.#starved.add(of.service);
+    return [
+      ...(choices.problem === undefined ? [] : [`${text}: ${choices.problem}`]),
+      ...Array.from(starved, (what) => `${text}: no numbers are left for its backends, ${what}`),
+    ];
+  }
+
+  #report(name: string, problems: readonly string[]): void {
+    if (problems.length === 0) this.#problems.delete(name);
+    else this.#problems.set(name, problems);
+  }
+
+  #removeFrontends(name: string, before: readonly string[], keys: ReadonlySet<string>): void {
+    for (const key of before) {
+      const entry = this.#frontends.get(key);
+      // It may be another Service's by now.
+      if (keys.has(key) || entry?.service !== name) continue;
+      this.#frontends.delete(key);
+      this.#release(entry);
+    }
+  }
+
+  #put(key: string, entry: ServiceFrontend): void {
+    const before = this.#frontends.get(key);
+    if (!this.#frontends.set(key, entry)) return;
+    for (const list of listsOf(entry)) this.#lists.hold(list);
+    if (before !== undefined) this.#release(before);
+  }
+
+  #release(entry: ServiceFrontend): void {
+    for (const list of listsOf(entry)) this.#lists.release(list);
+  }
+
+  #free(number: number): void {
+    this.#ranges.delete(String(number));
+    this.#numbers.release(number);
+  }
+
+  #forget(name: string): void {
+    this.#planned.delete(name);
+    this.#problems.delete(name);
+  }
+}
