@@ -10,7 +10,6 @@ import { protocolName } from '../../net/protocol.ts';
 import type { DesiredContents, EntryFailure, Keyed, Table } from '../../reconcile/table.ts';
 import { type Choice, choiceKind, type ServiceEntry, type ServiceKey } from '../generated.ts';
 import { bpfMapTable, type MapEntry, type WritableMap } from '../maps/map-table.ts';
-import { sameFields } from '../same-fields.ts';
 import { type KernelLists, listsIn } from './kernel-lists.ts';
 import { protocolNumber } from './protocols.ts';
 
@@ -108,8 +107,19 @@ function isSame(left: ServiceEntry, right: ServiceEntry): boolean {
     left.service === right.service &&
     left.affinitySeconds === right.affinitySeconds &&
     left.hasSourceRanges === right.hasSourceRanges &&
-    sameFields(left.key, right.key) &&
-    sameFields(left.inside, right.inside) &&
-    sameFields(left.outside, right.outside)
+    left.key.address === right.key.address &&
+    left.key.port === right.key.port &&
+    left.key.protocol === right.key.protocol &&
+    isSameChoice(left.inside, right.inside) &&
+    isSameChoice(left.outside, right.outside)
+  );
+}
+
+function isSameChoice(left: Choice, right: Choice): boolean {
+  return (
+    left.kind === right.kind &&
+    left.list === right.list &&
+    left.count === right.count &&
+    left.masquerade === right.masquerade
   );
 }

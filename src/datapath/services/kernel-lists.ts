@@ -1,8 +1,7 @@
 // What the tables of slots and of frontends know of each other: a frontend is written after its lists, and a list is
 // deleted after the frontends that refer to it, even if some of these writes fail.
 
-import type { ServiceEntry } from '../generated.ts';
-import { choiceKind } from '../generated.ts';
+import { choiceKind, type ServiceEntry } from '../generated.ts';
 
 export class KernelLists {
   /** Lists of which every slot is in the kernel. */
@@ -37,8 +36,8 @@ export class KernelLists {
     const before = this.#frontends.get(key);
     if (entry === undefined) this.#frontends.delete(key);
     else this.#frontends.set(key, entry);
-    for (const list of entry === undefined ? [] : listsIn(entry)) this.#count(list, 1);
-    for (const list of before === undefined ? [] : listsIn(before)) this.#count(list, -1);
+    if (entry !== undefined) for (const list of listsIn(entry)) this.#count(list, 1);
+    if (before !== undefined) for (const list of listsIn(before)) this.#count(list, -1);
   }
 
   /** A listing of frontends. */
@@ -56,5 +55,8 @@ export class KernelLists {
 }
 
 export function listsIn({ inside, outside }: ServiceEntry): readonly number[] {
-  return [inside, outside].flatMap(({ kind, list }) => (kind === choiceKind.backends ? list : []));
+  const lists: number[] = [];
+  if (inside.kind === choiceKind.backends) lists.push(inside.list);
+  if (outside.kind === choiceKind.backends) lists.push(outside.list);
+  return lists;
 }

@@ -41,8 +41,12 @@ const unusable = new PrefixIndex<Range>([
 
 /** Why nothing can have the address; undefined if there is no reason. */
 export function unusableAddress(address: Address): string | undefined {
+  return unusableFlaw(address, orderedPrefix(hostPrefix(address)));
+}
+
+function unusableFlaw(address: Address, ordered: OrderedPrefix): string | undefined {
   if (address.startsWith('::ffff:')) return 'is an IPv4 address written as IPv6';
-  const found = unusable.around(orderedPrefix(hostPrefix(address)));
+  const found = unusable.around(ordered);
   return found && `is unusable: ${found.what}`;
 }
 
@@ -63,11 +67,11 @@ export function takenAddresses({ nodes, occupied = [] }: Takers): TakenAddress {
     occupied.map(({ kind, prefix }) => ({ ordered: orderedPrefix(prefix), what: whatOf(kind) })),
   );
   return (address, kind) => {
-    const flaw = unusableAddress(address);
+    const ordered = orderedPrefix(hostPrefix(address));
+    const flaw = unusableFlaw(address, ordered);
     if (flaw !== undefined) return flaw;
     const node = owners.get(address);
     if (node !== undefined) return `is an address of ${node}`;
-    const ordered = orderedPrefix(hostPrefix(address));
     const pod = pods.around(ordered);
     if (pod !== undefined) return `is ${pod.what}`;
     if (kind === 'cluster') return undefined;

@@ -49,10 +49,10 @@ export class BackendNumbers {
   adopt(backends: readonly ServiceBackend[]): readonly ServiceBackend[] | undefined {
     const held: ServiceBackend[] = [];
     for (const { number, address, port } of backends) {
-      const place = { address, port };
-      const known = this.#held.get(keyOf(place));
+      const key = keyOf({ address, port });
+      const known = this.#held.get(key);
       const isFree = known === undefined && this.#pool.adopt(number);
-      const backend = isFree ? this.#add(number, place) : known;
+      const backend = isFree ? this.#add(key, { number, address, port }) : known;
       if (backend?.number !== number) {
         this.release(held);
         return undefined;
@@ -75,19 +75,20 @@ export class BackendNumbers {
   }
 
   #hold(place: Place): ServiceBackend | undefined {
-    let counted = this.#held.get(keyOf(place));
+    const key = keyOf(place);
+    let counted = this.#held.get(key);
     if (counted === undefined) {
       const number = this.#pool.take();
       if (number === undefined) return undefined;
-      counted = this.#add(number, place);
+      counted = this.#add(key, { number, address: place.address, port: place.port });
     }
     counted.users++;
     return counted;
   }
 
-  #add(number: number, { address, port }: Place): Counted {
+  #add(key: string, { number, address, port }: ServiceBackend): Counted {
     const counted: Counted = { number, address, port, users: 0 };
-    this.#held.set(keyOf(counted), counted);
+    this.#held.set(key, counted);
     this.#entries.set(String(number), counted);
     return counted;
   }

@@ -7,7 +7,8 @@ import type { TakenAddress } from '../taken-addresses.ts';
 type Flaw = string | undefined;
 
 interface Claimed {
-  readonly services: Set<string>;
+  /** Hardly ever more than one. */
+  services: string | Set<string>;
   /** What `TakenAddress` says, if it was asked: of a cluster address, and of any other. */
   readonly flaws: { cluster?: Flaw; other?: Flaw };
 }
@@ -29,7 +30,7 @@ export class ClaimedAddresses {
         isSame &&= flaw === flaws[kind];
         flaws[kind] = flaw;
       }
-      if (!isSame) changed.push(...services);
+      if (!isSame) changed.push(...namesIn(services));
     }
     return changed;
   }
@@ -45,14 +46,17 @@ export class ClaimedAddresses {
 
   claim(address: Address, service: string): void {
     const claimed = this.#claimed.get(address);
-    if (claimed !== undefined) claimed.services.add(service);
-    else this.#claimed.set(address, { services: new Set([service]), flaws: {} });
+    if (claimed === undefined) this.#claimed.set(address, { services: service, flaws: {} });
+    else if (claimed.services instanceof Set) claimed.services.add(service);
+    else if (claimed.services !== service)
+      claimed.services = new Set([claimed.services, service]);
   }
 
   withdraw(address: Address, service: string): void {
-    const claimed = this.#claimed.get(address);
-    claimed?.services.delete(service);
-    if (claimed?.services.size === 0) this.#claimed.delete(address);
+    const services = this.#claimed.get(address)?.services;
+    if (services instanceof Set) services.delete(service);
+    if (services === service || (services instanceof Set && services.size === 0))
+      this.#claimed.delete(address);
   }
 
   keys(): Iterable<Address> {
@@ -61,7 +65,12 @@ export class ClaimedAddresses {
 
   /** `key`: an address, or anything else, which no Service depends on here. */
   claimants(key: string): Iterable<string> {
-    return this.#claimed.get(key as Address)?.services ?? [];
+    const claimed = this.#claimed.get(key as Address);
+    return claimed === undefined ? [] : namesIn(claimed.services);
   }
+}
+
+function namesIn(services: string | ReadonlySet<string>): Iterable<string> {
+  return typeof services === 'string' ? [services] : services;
 }
 

@@ -27,8 +27,13 @@ export function frontendEntry(
 ): ServiceFrontend {
   const { address, family, port, protocol } = frontend;
   return {
-    ...{ service, address: address ?? anyAddress[family], port, protocol, number },
-    ...choices,
+    service,
+    address: address ?? anyAddress[family],
+    port,
+    protocol,
+    number,
+    inside: choices.inside,
+    outside: choices.outside,
     affinitySeconds: of.service.affinitySeconds ?? 0,
     hasSourceRanges: hasSourceRanges(frontend, of),
   };
@@ -36,7 +41,17 @@ export function frontendEntry(
 
 /** For the ports of a cluster address that its Service does not have. */
 export function otherPortsEntry(service: string, address: Address): ServiceFrontend {
-  return { service, address, number: 0, ...refused, affinitySeconds: 0, hasSourceRanges: false };
+  return {
+    service,
+    address,
+    port: undefined,
+    protocol: undefined,
+    number: 0,
+    inside: refusal,
+    outside: refusal,
+    affinitySeconds: 0,
+    hasSourceRanges: false,
+  };
 }
 
 /** Source ranges protect the load balancer's addresses only. */
@@ -57,7 +72,10 @@ export function listsOf({
   inside,
   outside,
 }: Pick<ServiceFrontend, 'inside' | 'outside'>): readonly number[] {
-  return [inside, outside].flatMap((choice) => (choice.kind === 'backends' ? choice.list : []));
+  const lists: number[] = [];
+  if (inside.kind === 'backends') lists.push(inside.list);
+  if (outside.kind === 'backends') lists.push(outside.list);
+  return lists;
 }
 
 export function isSameFrontend(left: ServiceFrontend, right: ServiceFrontend): boolean {

@@ -1,11 +1,12 @@
 // The frontends that a Service gets of those it claims, by port.
 
 import type { Entries } from '../../../base/collections/collection.ts';
+import { namespacedName } from '../../../base/namespaced-name.ts';
 import type { ClusterService } from '../../../cluster/objects.ts';
 import type { Address } from '../../../net/address.ts';
 import type { Claim } from '../claims.ts';
 import type { CompiledPort, CompiledService } from '../compiled.ts';
-import { type Frontend, frontendKey, frontendsOf } from '../frontend.ts';
+import { type Frontend, frontendKey } from '../frontend.ts';
 import { claimFlaw } from '../resolve.ts';
 import type { TakenAddress } from '../taken-addresses.ts';
 
@@ -28,13 +29,15 @@ interface Rules {
   readonly taken: TakenAddress;
 }
 
+/** `claimed`: the Service's frontends. */
 export function grantedTo(
-  name: string,
   { service, ports }: CompiledService,
+  claimed: readonly Frontend[],
   { owners, taken }: Rules,
 ): Granted {
+  const name = namespacedName(service);
   const byPort = new Map<CompiledPort, Map<string, Frontend>>();
-  for (const key of new Set(frontendsOf(service).map(frontendKey))) {
+  for (const key of new Set(claimed.map(frontendKey))) {
     const claim = owners.get(key);
     if (claim?.service !== name || claim.frontend === undefined) continue;
     const { frontend } = claim;
@@ -56,9 +59,13 @@ export function grantedTo(
 }
 
 /** Addresses on whose owners the Service's frontends depend. */
-export function addressesOf(service: ClusterService): readonly Address[] {
-  const all = frontendsOf(service).flatMap(({ address }) => address ?? []);
-  return [...new Set([...service.clusterAddresses, ...all])];
+export function addressesAmong(
+  { clusterAddresses }: ClusterService,
+  claimed: readonly Frontend[],
+): ReadonlySet<Address> {
+  const all = new Set(clusterAddresses);
+  for (const { address } of claimed) if (address !== undefined) all.add(address);
+  return all;
 }
 
 function portName({ ports }: ClusterService, { family, index }: CompiledPort): string {

@@ -5,6 +5,7 @@ import { Bookmark, KeyedCollection } from '../../../base/collections/collection.
 import type { Address } from '../../../net/address.ts';
 import type { Claim } from '../claims.ts';
 import type { CompiledService } from '../compiled.ts';
+import { frontendsOf } from '../frontend.ts';
 import type { ServiceContext } from '../resolve.ts';
 import type { ServiceTables } from '../services.ts';
 import { BackendLists } from './backend-lists.ts';
@@ -27,7 +28,7 @@ import {
   portText,
   rangesEntry,
 } from './entries.ts';
-import { addressesOf, type GrantedPort, grantedTo } from './granted.ts';
+import { addressesAmong, type GrantedPort, grantedTo } from './granted.ts';
 import { PortNumbers } from './port-numbers.ts';
 
 export interface ServicePlanOptions {
@@ -47,12 +48,12 @@ export interface ServicePlanOptions {
 interface Planned {
   /** Of its frontends. */
   readonly keys: readonly string[];
-  readonly addresses: readonly Address[];
+  readonly addresses: ReadonlySet<Address>;
   /** By name of the port. */
   readonly numbers: ReadonlyMap<string, number>;
 }
 
-const nothing: Planned = { keys: [], addresses: [], numbers: new Map() };
+const nothing: Planned = { keys: [], addresses: new Set(), numbers: new Map() };
 
 export class ServicePlan {
   readonly #lists: BackendLists;
@@ -127,26 +128,27 @@ export class ServicePlan {
     this.#starved.delete(name);
     const compiled = tables.compiled.get(name);
     const before = this.#planned.get(name) ?? nothing;
-    const addresses = compiled === undefined ? [] : addressesOf(compiled.service);
-    for (const address of addresses) this.#addresses.claim(address, name);
+    const after = compiled === undefined ? nothing : this.#plan(name, compiled, { tables, before });
+    const { keys, numbers, addresses } = after;
     for (const address of before.addresses)
-      if (!addresses.includes(address)) this.#addresses.withdraw(address, name);
-    const { keys, numbers } =
-      compiled === undefined ? nothing : this.#grant(name, compiled, { tables, before });
+      if (!addresses.has(address)) this.#addresses.withdraw(address, name);
     this.#removeFrontends(name, before.keys, new Set(keys));
     const kept = new Set(numbers.values());
     for (const number of before.numbers.values()) if (!kept.has(number)) this.#free(number);
     if (compiled === undefined) this.#forget(name);
-    else this.#planned.set(name, { keys, addresses, numbers });
+    else this.#planned.set(name, after);
   }
 
-  #grant(
+  #plan(
     name: string,
     compiled: CompiledService,
     { tables, before }: { readonly tables: ServiceTables; readonly before: Planned },
-  ): Pick<Planned, 'keys' | 'numbers'> {
+  ): Planned {
+    const claimed = frontendsOf(compiled.service);
+    const addresses = addressesAmong(compiled.service, claimed);
+    for (const address of addresses) this.#addresses.claim(address, name);
     const taken = this.#addresses.flawOf;
-    const granted = grantedTo(name, compiled, { owners: tables.owners, taken });
+    const granted = grantedTo(compiled, claimed, { owners: tables.owners, taken });
     const numbers = new Map<string, number>();
     const ranges = new Map<number, PortSourceRanges | undefined>();
     const problems: string[] = [];
@@ -166,7 +168,7 @@ export class ServicePlan {
     for (const address of granted.addresses) this.#put(address, otherPortsEntry(name, address));
     this.#report(name, problems);
     const keys = granted.ports.flatMap(({ frontends }) => [...frontends.keys()]);
-    return { keys: [...keys, ...granted.addresses], numbers };
+    return { keys: [...keys, ...granted.addresses], numbers, addresses };
   }
 
   /** Returns problems. */
