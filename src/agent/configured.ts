@@ -73,11 +73,11 @@ function ownPort(
 }
 
 export function loadConfigured(config: AgentConfig): Datapath {
-  const { pinDir, endpointEntries, addressEntries, routeEntries, flowEntries } = config;
+  const { pinDir, endpointEntries, addressEntries, routeEntries, flowEntries, services } = config;
   return loadDatapath({
     pinDir,
     object: readDatapathObject(),
-    sizes: { endpointEntries, addressEntries, routeEntries, flowEntries },
+    sizes: { endpointEntries, addressEntries, routeEntries, flowEntries, services },
     constants: { events_per_second_per_cpu: config.eventsPerSecond },
   });
 }

@@ -35,6 +35,12 @@ test('a minimal configuration gets every default', () => {
     addressEntries: 65_536,
     routeEntries: 16_384,
     eventsPerSecond: 1000,
+    services: {
+      frontendEntries: 262_144,
+      slotEntries: 1_048_576,
+      rangeEntries: 65_536,
+      affinityEntries: 65_536,
+    },
   });
 });
 
@@ -193,7 +199,7 @@ test('an API server is configured by file or by flags, with paths relative to th
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
   const help = agentCommand().configureHelp({ helpWidth: 1000 }).helpInformation();
-  assert.equal(flags.length, 34);
+  assert.equal(flags.length, 38);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

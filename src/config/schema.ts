@@ -39,6 +39,13 @@ export interface AgentConfig {
   readonly addressEntries: number;
   readonly routeEntries: number;
   readonly eventsPerSecond: number;
+  /** Sizes of the maps of Services. */
+  readonly services: {
+    readonly frontendEntries: number;
+    readonly slotEntries: number;
+    readonly rangeEntries: number;
+    readonly affinityEntries: number;
+  };
 }
 
 /** Exactly one of the two is set. */
@@ -262,6 +269,22 @@ const keys: z.ZodType<AgentConfig> = z.strictObject(
       .describe(
         'maximum flow events per second and CPU; each pod has a twentieth of this in addition',
       ),
+    services: z
+      .strictObject({
+        frontendEntries: whole(64, 16_777_216)
+          .default(262_144)
+          .describe('maximum number of addresses and ports of all Services'),
+        slotEntries: whole(64, 16_777_216)
+          .default(1_048_576)
+          .describe('maximum number of backends of all Services; twice as many while they change'),
+        rangeEntries: whole(64, 1_048_576)
+          .default(65_536)
+          .describe('maximum number of loadBalancerSourceRanges of all ports of Services'),
+        affinityEntries: whole(64, 16_777_216)
+          .default(65_536)
+          .describe('number of clients remembered for sessionAffinity'),
+      })
+      .prefault({}),
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'is not a map of keys' : undefined) },
 );

@@ -17,7 +17,7 @@ import { loadConntrack } from '../../kernel/netfilter/conntrack.ts';
 import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { type ConstantName, programNames } from '../generated.ts';
 import { carryEntries } from './entries.ts';
-import { type MapSizes, maxEntries } from './map-set.ts';
+import { isUnusedMap, type MapSizes, maxEntries } from './map-set.ts';
 import { type PinnedMap, pinnedMaps, usePinned } from './pinned.ts';
 import { type PinPaths, pinNames, unpin, unpinFolder } from './pins.ts';
 
@@ -28,6 +28,8 @@ export interface DatapathInstallOptions {
   /** The compiled data path. */
   readonly object: Uint8Array;
   readonly sizes: MapSizes;
+  /** See `maxEntries`. */
+  readonly services?: boolean | undefined;
   readonly constants: Constants;
 }
 
@@ -45,7 +47,8 @@ export function installObject(options: DatapathInstallOptions, paths: PinPaths):
   using held = new UndoStack();
   const object = held.use(BpfObject.open(options.object, { name: 'heddle' }));
   for (const [name, value] of Object.entries(options.constants)) object.setConstant(name, value);
-  for (const [name, entries] of maxEntries(options.sizes)) object.setMaxEntries(name, entries);
+  const entriesOf = maxEntries(options.sizes, options.services);
+  for (const [name, entries] of entriesOf) object.setMaxEntries(name, entries);
   const wanted = object.maps.filter(({ name }) => !name.includes('.'));
   const pinned = pinnedMaps({ paths, wanted, btf: Btf.fromObject(options.object), held });
   const misfits = pinned.filter(({ difference }) => difference !== undefined);
@@ -88,7 +91,8 @@ function pinMaps({ object, wanted, pinned, misfits, paths }: MapPlan): string[] 
   const told = misfits.map((old) => {
     const draft = paths.map(`${old.name}-new`);
     unpin(draft);
-    const count = pinMap(object, old.name, draft, old);
+    const { maxEntries: room = 0 } = wanted.find(({ name }) => name === old.name) ?? {};
+    const count = pinMap(object, old.name, draft, isUnusedMap(old.name, room) ? undefined : old);
     return `${old.name}: ${old.difference}, ${count} entries carried over`;
   });
   if (misfits.length > 0) {
@@ -120,9 +124,9 @@ function pinPrograms(object: BpfObject, folder: string): void {
   }
 }
 
-function hashOf({ object, constants, sizes }: DatapathInstallOptions): string {
+function hashOf({ object, constants, sizes, services }: DatapathInstallOptions): string {
   const hash = createHash('sha256')
     .update(object)
-    .update(JSON.stringify([constants, sizes]));
+    .update(JSON.stringify([constants, [...maxEntries(sizes, services)]]));
   return hash.digest('hex').slice(0, 12);
 }

@@ -6,6 +6,8 @@ import { PerCpuMap, type PerCpuMapSpec } from '../../kernel/bpf/per-cpu-map.ts';
 import { RingBuffer } from '../../kernel/bpf/ring-buffer.ts';
 import type { Address } from '../../net/address.ts';
 import {
+  type Affinity,
+  type AffinityKey,
   type DropCounter,
   type Endpoint,
   type EndpointCounters,
@@ -19,6 +21,12 @@ import {
   type Route,
   type RouteKey,
   rings,
+  type ServiceEntry,
+  type ServiceKey,
+  type Slot,
+  type SlotKey,
+  type SourceRange,
+  type SourceRangeKey,
   type Underlay,
 } from '../generated.ts';
 import type { PinPaths } from './pins.ts';
@@ -29,11 +37,34 @@ export interface MapSizes {
   readonly addressEntries: number;
   readonly routeEntries: number;
   readonly flowEntries: number;
+  /** Absent: the object's sizes. */
+  readonly services?: ServiceMapSizes | undefined;
 }
 
-/** Number of entries per map, by its name in C; other maps have the object's size. */
-export function maxEntries(sizes: MapSizes): ReadonlyMap<string, number> {
+export interface ServiceMapSizes {
+  readonly frontendEntries: number;
+  readonly slotEntries: number;
+  readonly rangeEntries: number;
+  readonly affinityEntries: number;
+}
+
+/**
+ * Number of entries per map, by its name in C; other maps have the object's size. Without `services` the maps of
+ * Services are as small as a map can be: the programs refer to them, but nothing is in them.
+ */
+export function maxEntries(sizes: MapSizes, services = false): ReadonlyMap<string, number> {
+  const { frontends, slots, sourceRanges, affinities } = maps;
+  const { frontendEntries, slotEntries, rangeEntries, affinityEntries } = sizes.services ?? {
+    frontendEntries: frontends.maxEntries,
+    slotEntries: slots.maxEntries,
+    rangeEntries: sourceRanges.maxEntries,
+    affinityEntries: affinities.maxEntries,
+  };
   return new Map([
+    [frontends.name, services ? frontendEntries : unused],
+    [slots.name, services ? slotEntries : unused],
+    [sourceRanges.name, services ? rangeEntries : unused],
+    [affinities.name, services ? affinityEntries : unused],
     [maps.endpoints.name, sizes.endpointEntries],
     [maps.addresses.name, sizes.addressEntries],
     [maps.routes.name, sizes.routeEntries],
@@ -43,6 +74,17 @@ export function maxEntries(sizes: MapSizes): ReadonlyMap<string, number> {
   ]);
 }
 
+const unused = 1;
+
+/** Whether a map of that size is one of Services, which are not translated: its entries are of no use. */
+export function isUnusedMap(name: string, entries: number): boolean {
+  const { frontends, slots, sourceRanges, affinities } = maps;
+  return (
+    entries === unused &&
+    [frontends, slots, sourceRanges, affinities].some((map) => map.name === name)
+  );
+}
+
 /** The configuration key of a map's size, by its name in C. */
 export const configurationKeys: ReadonlyMap<string, string> = new Map([
   [maps.endpoints.name, 'endpointEntries'],
@@ -50,6 +92,10 @@ export const configurationKeys: ReadonlyMap<string, string> = new Map([
   [maps.routes.name, 'routeEntries'],
   [maps.flows.name, 'flowEntries'],
   [maps.endpointCounters.name, 'endpointEntries'],
+  [maps.frontends.name, 'services.frontendEntries'],
+  [maps.slots.name, 'services.slotEntries'],
+  [maps.sourceRanges.name, 'services.rangeEntries'],
+  [maps.affinities.name, 'services.affinityEntries'],
 ]);
 
 export interface MapSet extends Disposable {
@@ -57,6 +103,10 @@ export interface MapSet extends Disposable {
   readonly addresses: BpfMap<Address, Location>;
   readonly routes: BpfMap<RouteKey, Route>;
   readonly underlay: BpfMap<number, Underlay>;
+  readonly frontends: BpfMap<ServiceKey, ServiceEntry>;
+  readonly slots: BpfMap<SlotKey, Slot>;
+  readonly sourceRanges: BpfMap<SourceRangeKey, SourceRange>;
+  readonly affinities: BpfMap<AffinityKey, Affinity>;
   readonly tableGeneration: BpfMap<number, number>;
   readonly flows: BpfMap<FlowKey, Flow>;
   readonly endpointCounters: PerCpuMap<number, EndpointCounters>;
@@ -79,6 +129,10 @@ export function openMaps(paths: PinPaths): MapSet {
       addresses: plain(maps.addresses),
       routes: plain(maps.routes),
       underlay: plain(maps.underlay),
+      frontends: plain(maps.frontends),
+      slots: plain(maps.slots),
+      sourceRanges: plain(maps.sourceRanges),
+      affinities: plain(maps.affinities),
       tableGeneration: plain(maps.tableGeneration),
       flows: plain(maps.flows),
       endpointCounters: perCpu(maps.endpointCounters),

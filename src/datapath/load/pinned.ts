@@ -12,7 +12,7 @@ import { mapTypeFromNumber } from '../../kernel/bpf/map-type.ts';
 import type { ObjectMap } from '../../kernel/bpf/object.ts';
 import { BpfProgram } from '../../kernel/bpf/program.ts';
 import { entryCount, highestField } from './entries.ts';
-import { configurationKeys } from './map-set.ts';
+import { configurationKeys, isUnusedMap } from './map-set.ts';
 import { isPin, type PinPaths, unpin } from './pins.ts';
 
 export interface PinnedMap {
@@ -97,7 +97,7 @@ function isSame({ name, fields }: TypeLayout, btf: Btf): boolean {
 
 /** Entries in use must fit; a flow table may evict, and an array's slots always exist. */
 function demandRoom(fd: number, { name, type, maxEntries }: ObjectMap): void {
-  if (type !== 'hash' && type !== 'lpm_trie') return;
+  if ((type !== 'hash' && type !== 'lpm_trie') || isUnusedMap(name, maxEntries)) return;
   if (mapCalls.info(fd).maxEntries <= maxEntries) return;
   const field = configurationKeys.get(name);
   const count = entryCount(fd);
