@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { followWorld } from '../../../test/support/follow-world.ts';
 import { seededRandom } from '../../../test/support/random.ts';
 import {
   changedWorld,
@@ -16,51 +17,16 @@ import {
   type ServiceWorld,
   serviceOracle,
 } from '../../../test/support/service-oracle.ts';
-import { memoize } from '../../base/memoize.ts';
-import { readObject } from '../../cluster/kubernetes/resources.ts';
-import type { ClusterEndpointSlice, ClusterNode, ClusterService } from '../../cluster/objects.ts';
-import type { ClusterKind } from '../../cluster/parse-object.ts';
 import { parseAddress } from '../../net/address.ts';
 import { parsePort } from '../../net/port.ts';
-import { hostPrefix } from '../../net/prefix.ts';
 import { type Resolution, resolve } from './resolve.ts';
 import { ServicesModel } from './services.ts';
-import { takenAddresses } from './taken-addresses.ts';
 
 const worlds = Number(process.env['HEDDLE_SERVICE_WORLDS'] ?? 200);
 const questionsEach = 40;
 
-const readers = {
-  Node: reader<ClusterNode>('Node'),
-  Service: reader<ClusterService>('Service'),
-  EndpointSlice: reader<ClusterEndpointSlice>('EndpointSlice'),
-};
-
-function reader<T>(kind: ClusterKind): (raw: object) => T {
-  return memoize((raw: object) => readObject(kind, 'shop/x', raw) as object as T);
-}
-
-function byName<Raw extends { readonly metadata: { readonly name: string } }, T>(
-  all: readonly Raw[],
-  read: (raw: Raw) => T,
-  keyOf: (name: string) => string = (name) => `shop/${name}`,
-): ReadonlyMap<string, T> {
-  return new Map(all.map((raw) => [keyOf(raw.metadata.name), read(raw)]));
-}
-
 function ask(model: ServicesModel, world: ServiceWorld): (question: ServiceQuestion) => Resolution {
-  const nodes = byName(world.nodes, readers.Node, (name) => name);
-  const tables = model.follow({
-    nodes,
-    services: byName(world.services, readers.Service),
-    endpointSlices: byName(world.slices, readers.EndpointSlice),
-  });
-  const apiServers = world.apiServers.map((text) => hostPrefix(parseAddress(text)));
-  const occupied = apiServers.map((prefix) => ({ kind: 'api server', prefix }) as const);
-  const context = {
-    nodePortAddresses: nodes.get(world.node)?.addresses ?? [],
-    taken: takenAddresses({ nodes, occupied }),
-  };
+  const { tables, context } = followWorld(model, world);
   return ({ from, source, address, port, protocol }) =>
     resolve(tables, context, {
       client: { kind: from, address: parseAddress(source) },
