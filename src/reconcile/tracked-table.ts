@@ -210,7 +210,8 @@ class TableTracker<Desired, Entry, Item> implements TrackedTable<Desired> {
     for (const [key, entry] of before ?? []) {
       const found = this.#applied.get(key);
       if (found === undefined) this.#tampered.set(key, 'missing');
-      else if (!this.#table.equal(entry, found)) this.#tampered.set(key, 'changed');
+      else if (entry !== found && !this.#table.equal(entry, found))
+        this.#tampered.set(key, 'changed');
     }
     for (const key of this.#applied.keys()) {
       if (before?.has(key) || this.#desired.entries.has(key)) continue;

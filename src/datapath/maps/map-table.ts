@@ -1,8 +1,9 @@
 // A BPF map as a table: all its entries are heddle's, because no other process writes it.
 
 import type { BpfMap } from '../../kernel/bpf/map.ts';
+import type { MapImage } from '../../kernel/bpf/map-image.ts';
 import { isKernelError } from '../../kernel/errno.ts';
-import type { EntryFailure, Table } from '../../reconcile/table.ts';
+import type { EntryFailure, Keyed, Table } from '../../reconcile/table.ts';
 import { sameFields } from '../same-fields.ts';
 import { writeEach } from '../writes.ts';
 
@@ -28,10 +29,12 @@ export interface MapTableOptions<K, V extends object> {
   equal?(left: V, right: V): boolean;
 }
 
-/** Bytes are compared before they are decoded, because usually nothing has changed. */
-interface Listing<Entry> {
-  readonly image: Buffer;
-  readonly entries: ReadonlyMap<string, Entry>;
+/** Bytes are compared before they are decoded, because usually almost nothing has changed. */
+interface Listing<K, V extends object> {
+  readonly image: MapImage<K, V>;
+  /** In the order of the image. */
+  readonly items: readonly Keyed<MapEntry<K, V>>[];
+  readonly entries: ReadonlyMap<string, MapEntry<K, V>>;
 }
 
 export function bpfMapTable<K, V extends object>({
@@ -42,25 +45,29 @@ export function bpfMapTable<K, V extends object>({
   equal = sameFields,
 }: MapTableOptions<K, V>): Table<MapEntry<K, V>> {
   const key = (entry: MapEntry<K, V>): string => show(entry.key);
-  let last: Listing<MapEntry<K, V>> | undefined;
+  let last: Listing<K, V> | undefined;
   return {
     name,
     key,
     equal: (left, right) => equal(left.value, right.value),
     list: (desired) => {
-      // Read before the entries: a change in between is in the next image.
-      const image = map.image();
-      if (image !== undefined && last?.image.equals(image)) return last.entries;
-      const entries = new Map<string, MapEntry<K, V>>();
-      for (const [k, value] of map.entries()) {
-        const name = show(k);
-        const wanted = desired.get(name);
+      const read = (entry: MapEntry<K, V>): Keyed<MapEntry<K, V>> => {
+        const shown = show(entry.key);
+        const wanted = desired.get(shown);
         // Large tables exist once in memory.
-        const isWanted = wanted !== undefined && equal(wanted.value, value);
-        entries.set(name, isWanted ? wanted : { key: k, value });
-      }
-      last = image && { image, entries };
-      return entries;
+        return [shown, wanted !== undefined && equal(wanted.value, entry.value) ? wanted : entry];
+      };
+      const image = map.image();
+      if (image === undefined)
+        return new Map(Array.from(map.entries(), ([k, value]) => read({ key: k, value })));
+      if (last !== undefined && image.equals(last.image)) return last.entries;
+      const places = last && image.placesIn(last.image);
+      const items = Array.from({ length: image.count }, (_, index) => {
+        const known = last?.items[places?.[index] ?? -1];
+        return known ?? read({ key: image.key(index), value: image.value(index) });
+      });
+      last = { image, items, entries: new Map(items) };
+      return last.entries;
     },
     set: (entries) => {
       try {

@@ -19,8 +19,9 @@ export interface BatchedMap<K, V> {
 export interface FoundBatch<K, V> {
   readonly count: number;
   decode(): [K, V][];
-  /** Copies of keys and values as bytes. */
-  bytes(): Buffer;
+  /** Copies, as bytes. */
+  keys(): Buffer;
+  values(): Buffer;
 }
 
 const batchBytes = 512 * 1024;
@@ -110,11 +111,8 @@ export class MapBatches<K, V> {
     return {
       count,
       decode: () => Array.from({ length: count }, entry),
-      bytes: () =>
-        Buffer.concat([
-          keys.bytes.subarray(0, count * key.size),
-          values.bytes.subarray(0, count * value.size),
-        ]),
+      keys: () => Buffer.from(keys.bytes.subarray(0, count * key.size)),
+      values: () => Buffer.from(values.bytes.subarray(0, count * value.size)),
     };
   }
 

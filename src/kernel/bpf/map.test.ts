@@ -40,8 +40,8 @@ test('an image stays the same until an entry changes', () => {
   map.setBatch(pairs(6));
   const image = map.image();
   assert.ok(image !== undefined && empty !== undefined);
-  assert.equal(empty.length, 0);
-  assert.equal(image.length, 6 * 8);
+  assert.equal(empty.count, 0);
+  assert.equal(image.count, 6);
   assert.ok(map.image()?.equals(image));
   map.set(3, 31);
   assert.ok(!map.image()?.equals(image), 'changed');
@@ -49,6 +49,34 @@ test('an image stays the same until an entry changes', () => {
   assert.ok(map.image()?.equals(image));
   map.delete(5);
   assert.ok(!map.image()?.equals(image), 'deleted');
+});
+
+test('an image knows where an earlier one has the same entries', () => {
+  const { map } = made({ spec: { ...spec, maxEntries: 1000 } });
+  map.setBatch(pairs(900));
+  const earlier = map.image() ?? assert.fail();
+  /** Keys of the new and changed entries. */
+  const others = (): readonly number[] => {
+    const image = map.image() ?? assert.fail();
+    return Array.from(image.placesIn(earlier), (place, index) => {
+      if (place < 0) return image.key(index);
+      assert.equal(earlier.key(place), image.key(index));
+      assert.equal(earlier.value(place), image.value(index));
+      return [];
+    }).flat();
+  };
+  assert.deepEqual(others(), []);
+  map.set(7, 1);
+  map.set(150, 1);
+  for (const key of [100, 101, 102, 899]) map.delete(key);
+  map.set(2000, 1);
+  assert.deepEqual(others(), [7, 150, 2000]);
+  for (let key = 8; key < 90; key++) map.delete(key);
+  // The first entries behind a large gap are compared in vain.
+  assert.deepEqual(others().length, 3 + 15);
+  map.set(7, 70);
+  for (let key = 200; key < 300; key++) map.set(key, 1);
+  assert.deepEqual(others().length, 16 + 1 + 100 + 1);
 });
 
 test('the mode decides whether an entry may be created or replaced', () => {

@@ -7,6 +7,7 @@ import { GrowingMemory, type Memory } from '../memory.ts';
 import { bpfChecked, openById } from './bpf.ts';
 import { type FoundBatch, MapBatches } from './map-batch.ts';
 import { type MapCalls, mapCalls } from './map-calls.ts';
+import { MapImage } from './map-image.ts';
 import { type MapType, mapTypeFromNumber, mapTypes } from './map-type.ts';
 
 export interface MapSpec<K, V> {
@@ -176,10 +177,13 @@ export class BpfMap<K, V> implements Disposable {
    * All entries as bytes, for comparison with an earlier image: equal bytes are equal entries. Undefined if batches are
    * not supported.
    */
-  image(): Buffer | undefined {
+  image(): MapImage<K, V> | undefined {
     if (!this.#batches.available) return undefined;
-    const parts = Array.from(this.#lookupBatches(), (batch) => batch.bytes());
-    return this.#batches.available ? Buffer.concat(parts) : undefined;
+    const parts = Array.from(this.#lookupBatches(), (batch) => [batch.keys(), batch.values()]);
+    if (!this.#batches.available) return undefined;
+    const keys = Buffer.concat(parts.flatMap(([first]) => first ?? []));
+    const values = Buffer.concat(parts.flatMap(([, second]) => second ?? []));
+    return new MapImage({ keys, values, key: this.#key, value: this.#value });
   }
 
   /** Current number of entries; for arrays the number of slots. */
