@@ -72,9 +72,7 @@ export function frontendTable(
     ...table,
     list: (desired) => {
       const found = table.list(desired);
-      if (found !== last) {
-        kernelLists.replaceFrontends(Array.from(found, ([key, { value }]) => [key, value]));
-      }
+      if (found !== last) kernelLists.replaceFrontends(found);
       last = found;
       return found;
     },

@@ -25,10 +25,8 @@ export class KernelLists {
     else this.#complete.delete(list);
   }
 
-  /** A listing of slots. */
-  replaceComplete(lists: Iterable<number>): void {
+  clearComplete(): void {
     this.#complete.clear();
-    for (const list of lists) this.#complete.add(list);
   }
 
   /** Undefined: the kernel has no such frontend. */
@@ -41,10 +39,11 @@ export class KernelLists {
   }
 
   /** A listing of frontends. */
-  replaceFrontends(all: Iterable<readonly [key: string, entry: ServiceEntry]>): void {
-    this.#frontends.clear();
-    this.#references.clear();
-    for (const [key, entry] of all) this.setFrontend(key, entry);
+  replaceFrontends(all: ReadonlyMap<string, { readonly value: ServiceEntry }>): void {
+    for (const [key, { value }] of all)
+      if (this.#frontends.get(key) !== value) this.setFrontend(key, value);
+    if (this.#frontends.size === all.size) return;
+    for (const key of this.#frontends.keys()) if (!all.has(key)) this.setFrontend(key, undefined);
   }
 
   #count(list: number, difference: number): void {

@@ -1,5 +1,6 @@
 // Slots as the kernel lists them, in any order, put together to lists.
 
+import type { MapImage } from '../../kernel/bpf/map-image.ts';
 import type { BackendList, ServiceBackend } from '../../model/services/plan/desired-services.ts';
 import type { Port } from '../../net/port.ts';
 import type { Slot, SlotKey } from '../generated.ts';
@@ -9,6 +10,34 @@ export interface ReadList extends BackendList {
   readonly isBroken?: true;
   /** Of its slots, ascending. */
   readonly indexes: readonly number[];
+}
+
+/** Slots of these lists; of all of them, if `lists` is absent. */
+export function* slotsIn(
+  image: MapImage<SlotKey, Slot>,
+  lists?: ReadonlySet<number>,
+): Generator<readonly [SlotKey, Slot], undefined> {
+  for (let index = 0; index < image.count; index++) {
+    const key = image.key(index);
+    if (lists === undefined || lists.has(key.list)) yield [key, image.value(index)];
+  }
+}
+
+/** Lists of which a slot was set or deleted since the earlier image. */
+export function changedLists(
+  image: MapImage<SlotKey, Slot>,
+  earlier: MapImage<SlotKey, Slot>,
+): ReadonlySet<number> {
+  const changed = new Set<number>();
+  const isStill = new Uint8Array(earlier.count);
+  image.placesIn(earlier).forEach((place, index) => {
+    if (place < 0) changed.add(image.key(index).list);
+    else isStill[place] = 1;
+  });
+  isStill.forEach((still, index) => {
+    if (still === 0) changed.add(earlier.key(index).list);
+  });
+  return changed;
 }
 
 export function readSlots(slots: Iterable<readonly [SlotKey, Slot]>): readonly ReadList[] {

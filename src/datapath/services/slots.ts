@@ -1,6 +1,7 @@
 // Map `slots`: the backends of each list. An entry of this table is a whole list, because a frontend cannot use a list of
 // which a slot is missing.
 
+import type { MapImage } from '../../kernel/bpf/map-image.ts';
 import type {
   BackendList,
   DesiredServices,
@@ -11,7 +12,7 @@ import type { Slot, SlotKey } from '../generated.ts';
 import { namingSize, type WritableMap } from '../maps/map-table.ts';
 import { writeEach } from '../writes.ts';
 import type { KernelLists } from './kernel-lists.ts';
-import { type ReadList, readSlots } from './read-slots.ts';
+import { changedLists, type ReadList, readSlots, slotsIn } from './read-slots.ts';
 
 export function slotContents(): DesiredContents<DesiredServices, BackendList, BackendList> {
   return {
@@ -27,9 +28,11 @@ export function slotTable(
   return new SlotTable(map, kernelLists);
 }
 
+type Lists = ReadonlyMap<string, BackendList>;
+
 interface Listing {
-  readonly image: Buffer;
-  readonly lists: ReadonlyMap<string, BackendList>;
+  readonly image: MapImage<SlotKey, Slot>;
+  readonly lists: Lists;
 }
 
 class SlotTable implements Table<BackendList> {
@@ -55,15 +58,23 @@ class SlotTable implements Table<BackendList> {
     );
   }
 
-  list(desired: ReadonlyMap<string, BackendList>): ReadonlyMap<string, BackendList> {
-    // Read before the entries: a change in between is in the next image.
+  list(desired: Lists): Lists {
     const image = this.#map.image();
-    if (image !== undefined && this.#last?.image.equals(image)) return this.#last.lists;
-    this.#different.clear();
-    const found = readSlots(this.#map.entries());
-    const lists = new Map(found.map((list) => this.#listed(list, desired.get(keyOf(list)))));
-    const complete = found.filter(({ isBroken }) => !isBroken);
-    this.#kernelLists.replaceComplete(complete.map(({ number }) => number));
+    const last = this.#last;
+    if (image !== undefined && last?.image.equals(image)) return last.lists;
+    const changed = image && last && changedLists(image, last.image);
+    const lists = new Map(changed === undefined ? [] : last?.lists);
+    if (changed === undefined) this.#forgetAll();
+    for (const number of changed ?? []) {
+      lists.delete(String(number));
+      this.#different.delete(number);
+      this.#kernelLists.setComplete(number, false);
+    }
+    const slots = image === undefined ? this.#map.entries() : slotsIn(image, changed);
+    for (const found of readSlots(slots)) {
+      const key = keyOf(found);
+      lists.set(key, this.#listed(found, desired.get(key)));
+    }
     this.#last = image && { image, lists };
     return lists;
   }
@@ -82,13 +93,18 @@ class SlotTable implements Table<BackendList> {
     return writeEach(lists, { key: keyOf, write: (list) => this.#deleteList(list) });
   }
 
-  // A list that differs would be complete for the frontends, but have other backends.
-  #listed(found: ReadList, wanted: BackendList | undefined): readonly [string, BackendList] {
+  #forgetAll(): void {
+    this.#different.clear();
+    this.#kernelLists.clearComplete();
+  }
+
+  #listed(found: ReadList, wanted: BackendList | undefined): BackendList {
     const { number, backends, indexes, isBroken } = found;
-    const key = keyOf(found);
-    if (!isBroken && wanted !== undefined && this.equal(found, wanted)) return [key, wanted];
+    if (!isBroken) this.#kernelLists.setComplete(number, true);
+    if (!isBroken && wanted !== undefined && this.equal(found, wanted)) return wanted;
     if (isBroken || wanted !== undefined) this.#different.set(number, indexes);
-    return [key, { number, backends: isBroken ? [] : backends }];
+    // A broken list is like no other.
+    return { number, backends: isBroken ? [] : backends };
   }
 
   #setList(list: BackendList): void {
@@ -96,11 +112,10 @@ class SlotTable implements Table<BackendList> {
     try {
       this.#map.setBatch(slotsOf(list));
     } catch (error) {
+      this.#kernelLists.setComplete(number, false);
       // Room for shorter lists. If frontends refer to it already, most of it is better than nothing.
-      if (!this.#kernelLists.isUsed(number)) {
+      if (!this.#kernelLists.isUsed(number))
         this.#map.deleteBatch(keysOf(number, list.backends.keys()));
-        this.#kernelLists.setComplete(number, false);
-      }
       throw namingSize(error, 'services.slotEntries');
     }
     this.#complete(list);
