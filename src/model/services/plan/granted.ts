@@ -37,10 +37,13 @@ export function grantedTo(
 ): Granted {
   const name = namespacedName(service);
   const byPort = new Map<CompiledPort, Map<string, Frontend>>();
-  for (const key of new Set(claimed.map(frontendKey))) {
-    const claim = owners.get(key);
-    if (claim?.service !== name || claim.frontend === undefined) continue;
-    const { frontend } = claim;
+  const seen = new Set<Claim>();
+  for (const each of claimed) {
+    const claim = owners.get(frontendKey(each));
+    if (claim?.service !== name || claim.frontend === undefined || seen.has(claim)) continue;
+    seen.add(claim);
+    // The claim's own text is in memory anyway.
+    const { key, frontend } = claim;
     const { family, portIndex } = frontend;
     const port = ports.find((each) => each.family === family && each.index === portIndex);
     if (port === undefined || claimFlaw({ owners }, taken, claim) !== undefined) continue;

@@ -165,7 +165,8 @@ export class ServicePlan {
       if (entry === undefined) this.#ranges.delete(String(number));
       else this.#ranges.set(String(number), entry);
     }
-    for (const address of granted.addresses) this.#put(address, otherPortsEntry(name, address));
+    for (const address of granted.addresses)
+      this.#put(address, otherPortsEntry(name, address), this.#frontends.get(address));
     this.#report(name, problems);
     const keys = granted.ports.flatMap(({ frontends }) => [...frontends.keys()]);
     return { keys: [...keys, ...granted.addresses], numbers, addresses };
@@ -185,7 +186,7 @@ export class ServicePlan {
       const isKept = chosen === undefined && before?.service === of.service;
       if (chosen === undefined)
         starved.add(isKept ? 'those of before are used' : 'clients are refused');
-      if (!isKept) this.#put(key, frontendEntry(frontend, of, chosen));
+      if (!isKept) this.#put(key, frontendEntry(frontend, of, chosen), before);
     }
     if (starved.size > 0) this.#starved.add(of.service);
     return [
@@ -209,8 +210,7 @@ export class ServicePlan {
     }
   }
 
-  #put(key: string, entry: ServiceFrontend): void {
-    const before = this.#frontends.get(key);
+  #put(key: string, entry: ServiceFrontend, before: ServiceFrontend | undefined): void {
     if (!this.#frontends.set(key, entry)) return;
     for (const list of listsOf(entry)) this.#lists.hold(list);
     if (before !== undefined) this.#release(before);
