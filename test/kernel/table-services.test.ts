@@ -18,8 +18,8 @@ import { testPinFolder } from '../support/pin-folder.ts';
 import { seededRandom } from '../support/random.ts';
 import { changedWorld, randomQuestion, randomWorld } from '../support/random-services.ts';
 import { rootTest } from '../support/root-test.ts';
-import { endpointOf, sliceOf } from '../support/service-objects.ts';
 import { type MapSizesWanted, ServiceNode, serviceMaps } from '../support/service-node.ts';
+import { endpointOf, sliceOf } from '../support/service-objects.ts';
 import { serviceOracle } from '../support/service-oracle.ts';
 import { type ReadableServiceMaps, readAnswer } from '../support/service-reader.ts';
 import { assertContract } from '../support/table-contract.ts';
@@ -61,52 +61,65 @@ rootTest('the tables of Services store and return their entries', (context) => {
   assertContract(frontends, entries);
 });
 
-rootTest("a client is in a range of its Service's port by the kernel's longest match", (context) => {
-  const { sourceRanges } = mapsFor(context, { sourceRanges: 8 });
-  const table = sourceRangeTable(sourceRanges);
-  const ranges = [
-    { service: 7, prefixLength: 32 + 96 + 24, address: parseAddress('192.0.2.0') },
-    { service: 8, prefixLength: 32, address: parseAddress('::') },
-    { service: 9, prefixLength: 32 + 96, address: parseAddress('0.0.0.0') },
-    { service: 10, prefixLength: 32 + 32, address: parseAddress('2001:db8::') },
-  ].map((key) => ({ key, value: { allowed: 1 } }));
-  assert.deepEqual(ranges.map(table.key), [
-    ...['7 192.0.2.0/24', '8 ::/0', '9 0.0.0.0/0', '10 2001:db8::/32'],
-  ]);
-  assertContract(table, ranges);
-  table.set(ranges);
-  const isIn = (service: number, text: string): boolean =>
-    sourceRanges.get({ prefixLength: 160, service, address: parseAddress(text) }) !== undefined;
-  assert.deepEqual(
-    [
-      ...[isIn(7, '192.0.2.9'), isIn(7, '192.0.3.9'), isIn(8, '2001:db8::9'), isIn(6, '192.0.2.9')],
-      ...[isIn(9, '203.0.113.1'), isIn(10, '2001:db8:1::1'), isIn(10, '2001:db9::1')],
-    ],
-    [true, false, true, false, true, true, false],
-  );
-});
+rootTest(
+  "a client is in a range of its Service's port by the kernel's longest match",
+  (context) => {
+    const { sourceRanges } = mapsFor(context, { sourceRanges: 8 });
+    const table = sourceRangeTable(sourceRanges);
+    const ranges = [
+      { service: 7, prefixLength: 32 + 96 + 24, address: parseAddress('192.0.2.0') },
+      { service: 8, prefixLength: 32, address: parseAddress('::') },
+      { service: 9, prefixLength: 32 + 96, address: parseAddress('0.0.0.0') },
+      { service: 10, prefixLength: 32 + 32, address: parseAddress('2001:db8::') },
+    ].map((key) => ({ key, value: { allowed: 1 } }));
+    assert.deepEqual(ranges.map(table.key), [
+      ...['7 192.0.2.0/24', '8 ::/0', '9 0.0.0.0/0', '10 2001:db8::/32'],
+    ]);
+    assertContract(table, ranges);
+    table.set(ranges);
+    const isIn = (service: number, text: string): boolean =>
+      sourceRanges.get({ prefixLength: 160, service, address: parseAddress(text) }) !== undefined;
+    assert.deepEqual(
+      [
+        ...[
+          isIn(7, '192.0.2.9'),
+          isIn(7, '192.0.3.9'),
+          isIn(8, '2001:db8::9'),
+          isIn(6, '192.0.2.9'),
+        ],
+        ...[isIn(9, '203.0.113.1'), isIn(10, '2001:db8:1::1'), isIn(10, '2001:db9::1')],
+      ],
+      [true, false, true, false, true, true, false],
+    );
+  },
+);
 
-rootTest('in random clusters the maps give every client what the oracle permits', async (context) => {
-  const seed = Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1_000_000);
-  context.diagnostic(`HEDDLE_SEED=${seed}`);
-  const random = seededRandom(seed);
-  const node = new ServiceNode(mapsFor(context, { frontends: 500, slots: 500, sourceRanges: 500 }));
-  const model = new ServicesModel('n1');
-  let world = randomWorld(random);
-  for (let round = 0; round < 60; round++) {
-    world = changedWorld(random, world);
-    const { tables, context: rules } = followWorld(model, world);
-    if (random.oneIn(6)) node.restart();
-    node.follow(tables, rules);
-    const { failures } = await node.settle({ relist: random.oneIn(3) });
-    assert.deepEqual(failures, []);
-    for (let index = 0; index < 20; index++) {
-      const question = randomQuestion(random, world);
-      const { answer } = readAnswer(node.maps, rules.nodePortAddresses, question);
-      assert.deepEqual(answer, serviceOracle(world, question), `HEDDLE_SEED=${seed}`);
+rootTest(
+  'in random clusters the maps give every client what the oracle permits',
+  async (context) => {
+    const seed = Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1_000_000);
+    context.diagnostic(`HEDDLE_SEED=${seed}`);
+    const random = seededRandom(seed);
+    const node = new ServiceNode(
+      mapsFor(context, { frontends: 500, slots: 500, sourceRanges: 500 }),
+    );
+    const model = new ServicesModel('n1');
+    let world = randomWorld(random);
+    for (let round = 0; round < 60; round++) {
+      world = changedWorld(random, world);
+      const { tables, context: rules } = followWorld(model, world);
+      if (random.oneIn(6)) node.restart();
+      node.follow(tables, rules);
+      const { failures } = await node.settle({ relist: random.oneIn(3) });
+      assert.deepEqual(failures, []);
+      for (let index = 0; index < 20; index++) {
+        const question = randomQuestion(random, world);
+        const { answer } = readAnswer(node.maps, rules.nodePortAddresses, question);
+        assert.deepEqual(answer, serviceOracle(world, question), `HEDDLE_SEED=${seed}`);
+      }
     }
-  }
-});
+  },
+);
 
 rootTest('30,000 Services are written once, and one change writes what it has', async (context) => {
   const count = 30_000;
@@ -120,7 +133,7 @@ rootTest('30,000 Services are written once, and one change writes what it has', 
     assert.equal(tables.compiled.size, count);
     node.follow(tables, { taken });
   };
-  const timed = async (what: string, run: () => void | Promise<unknown>): Promise<void> => {
+  const timed = async (what: string, run: () => unknown): Promise<void> => {
     const [startedAt, before] = [performance.now(), process.cpuUsage()];
     await run();
     const { user, system } = process.cpuUsage(before);

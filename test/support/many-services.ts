@@ -1,8 +1,8 @@
 // A cluster of many Services with four backends each, none of them shared.
 
+import { SnapshotMap } from '../../src/base/collections/snapshot-map.ts';
 import type { ClusterEndpointSlice, ClusterService } from '../../src/cluster/objects.ts';
 import type { Address } from '../../src/net/address.ts';
-import { SnapshotMap } from '../../src/base/collections/snapshot-map.ts';
 import { endpointOf, serviceOf, sliceOf } from './service-objects.ts';
 
 export interface ManyServices {

@@ -2,7 +2,6 @@
 // the parts that write them.
 
 import assert from 'node:assert/strict';
-import type { BpfMap } from '../../src/kernel/bpf/map.ts';
 import type {
   Choice,
   ServiceEntry,
@@ -12,6 +11,7 @@ import type {
   SourceRange,
   SourceRangeKey,
 } from '../../src/datapath/generated.ts';
+import type { BpfMap } from '../../src/kernel/bpf/map.ts';
 import { mappedBytes, parseAddress } from '../../src/net/address.ts';
 import type { ServiceAnswer, ServiceQuestion } from './service-oracle.ts';
 

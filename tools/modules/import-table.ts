@@ -80,7 +80,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'datapath/services',
-    may: 'base net kernel model/* model/services model/services/plan reconcile datapath/* datapath/maps',
+    may: 'net kernel cluster/* model/services model/services/plan reconcile datapath/* datapath/maps',
   },
   { of: 'datapath/tables.ts', may: 'datapath/attach datapath/host datapath/maps datapath/nft' },
 

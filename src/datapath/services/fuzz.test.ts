@@ -11,13 +11,13 @@ import {
   randomQuestion,
   randomWorld,
 } from '../../../test/support/random-services.ts';
+import type { RawNode } from '../../../test/support/raw-services.ts';
 import {
   type MapSizesWanted,
   ServiceNode,
   serviceMaps,
 } from '../../../test/support/service-node.ts';
-import type { RawNode } from '../../../test/support/raw-services.ts';
-import { serviceOracle, type ServiceWorld } from '../../../test/support/service-oracle.ts';
+import { type ServiceWorld, serviceOracle } from '../../../test/support/service-oracle.ts';
 import { readAnswer } from '../../../test/support/service-reader.ts';
 import { ServicesModel } from '../../model/services/services.ts';
 import type { Address } from '../../net/address.ts';
@@ -38,7 +38,12 @@ function begin(sizes: MapSizesWanted): Run {
   const random = seededRandom(seed);
   return {
     random,
-    node: new ServiceNode(serviceMaps({ frontends: 500, slots: 2_000, sourceRanges: 500, ...sizes }, new FakeMapCalls())),
+    node: new ServiceNode(
+      serviceMaps(
+        { frontends: 500, slots: 2_000, sourceRanges: 500, ...sizes },
+        new FakeMapCalls(),
+      ),
+    ),
     model: new ServicesModel('n1'),
     world: randomWorld(random),
     nodeAddresses: [],
@@ -73,7 +78,11 @@ function assertConsistent({ node: { maps, desired } }: Run): void {
       .filter(([key]) => key.list === list)
       .map(([{ index }, { backend, address, port }]) => {
         const found = desired.backends.get(String(backend));
-        assert.equal(`${found?.address} ${found?.port}`, `${address} ${port}`, `backend ${backend}`);
+        assert.equal(
+          `${found?.address} ${found?.port}`,
+          `${address} ${port}`,
+          `backend ${backend}`,
+        );
         return [index, address];
       });
   for (const [key, entry] of maps.frontends.entries()) {

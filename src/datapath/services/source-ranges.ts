@@ -1,6 +1,9 @@
 // Map `source_ranges`: clients that may use the load balancer's addresses of a Service's port.
 
-import type { DesiredServices, PortSourceRanges } from '../../model/services/plan/desired-services.ts';
+import type {
+  DesiredServices,
+  PortSourceRanges,
+} from '../../model/services/plan/desired-services.ts';
 import { type Prefix, prefixAddress, prefixFamily, prefixLength } from '../../net/prefix.ts';
 import type { DesiredContents, Keyed, Table } from '../../reconcile/table.ts';
 import type { SourceRange, SourceRangeKey } from '../generated.ts';

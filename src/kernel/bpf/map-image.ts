@@ -97,8 +97,13 @@ export class MapImage<K, V> {
     if (index + length > this.count || at + length > earlier.count) return false;
     const { keys, values, key, value } = this.#parts;
     const isSame = (mine: Buffer, other: Buffer, size: number): boolean =>
-      mine.compare(other, at * size, (at + length) * size, index * size, (index + length) * size) ===
-      0;
+      mine.compare(
+        other,
+        at * size,
+        (at + length) * size,
+        index * size,
+        (index + length) * size,
+      ) === 0;
     return (
       isSame(keys, earlier.#parts.keys, key.size) &&
       isSame(values, earlier.#parts.values, value.size)

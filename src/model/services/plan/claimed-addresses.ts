@@ -48,8 +48,7 @@ export class ClaimedAddresses {
     const claimed = this.#claimed.get(address);
     if (claimed === undefined) this.#claimed.set(address, { services: service, flaws: {} });
     else if (claimed.services instanceof Set) claimed.services.add(service);
-    else if (claimed.services !== service)
-      claimed.services = new Set([claimed.services, service]);
+    else if (claimed.services !== service) claimed.services = new Set([claimed.services, service]);
   }
 
   withdraw(address: Address, service: string): void {
@@ -73,4 +72,3 @@ export class ClaimedAddresses {
 function namesIn(services: string | ReadonlySet<string>): Iterable<string> {
   return typeof services === 'string' ? [services] : services;
 }
-

@@ -109,8 +109,6 @@ export function portText({ service }: CompiledService, { family, index }: Compil
 function isSameChoice(left: ClientChoice, right: ClientChoice): boolean {
   if (left.kind !== 'backends' || right.kind !== 'backends') return left.kind === right.kind;
   return (
-    left.list === right.list &&
-    left.count === right.count &&
-    left.masquerade === right.masquerade
+    left.list === right.list && left.count === right.count && left.masquerade === right.masquerade
   );
 }

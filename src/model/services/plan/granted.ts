@@ -55,8 +55,7 @@ export function grantedTo(
       ...{ name: portName(service, port), port, frontends },
     })),
     addresses: service.clusterAddresses.filter(
-      (address) =>
-        owners.get(address)?.service === name && taken(address, 'cluster') === undefined,
+      (address) => owners.get(address)?.service === name && taken(address, 'cluster') === undefined,
     ),
   };
 }

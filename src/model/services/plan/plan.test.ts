@@ -143,9 +143,11 @@ test('affinity and source ranges are those of the port, the ranges for the load 
   subject.add(serviceOf('web', fields), '10.78.1.2');
   const { frontends, sourceRanges } = subject.follow();
   assert.deepEqual(
-    frontends.values().map(({ number, affinitySeconds, hasSourceRanges }) => [
-      ...[number, affinitySeconds, hasSourceRanges],
-    ]),
+    frontends
+      .values()
+      .map(({ number, affinitySeconds, hasSourceRanges }) => [
+        ...[number, affinitySeconds, hasSourceRanges],
+      ]),
     [
       [1, 60, false],
       [1, 60, true],
@@ -169,13 +171,22 @@ test('Services with the same backends share a list, and another backend makes an
   subject.add(serviceOf('web'), '10.78.2.2', '10.78.2.3');
   subject.add(serviceOf('api', other), '10.78.2.3', '10.78.2.2');
   const desired = subject.follow();
-  assert.deepEqual(desired.lists.values().map(({ number }) => number), [1]);
+  assert.deepEqual(
+    desired.lists.values().map(({ number }) => number),
+    [1],
+  );
   subject.add(serviceOf('web'), '10.78.2.2');
   subject.follow();
-  assert.deepEqual(desired.lists.values().map(({ number }) => number), [1, 2]);
+  assert.deepEqual(
+    desired.lists.values().map(({ number }) => number),
+    [1, 2],
+  );
   subject.services.delete('shop/api');
   subject.follow();
-  assert.deepEqual(desired.lists.values().map(({ number }) => number), [2]);
+  assert.deepEqual(
+    desired.lists.values().map(({ number }) => number),
+    [2],
+  );
 });
 
 test('backends stay for a minute after their last list, or as long as the kernel uses the list', () => {
@@ -199,7 +210,11 @@ test('backends stay for a minute after their last list, or as long as the kernel
   assert.deepEqual(after(1), ['2 10.78.2.3', '3 10.78.2.4']);
   subject.add(serviceOf('web'), '10.78.2.3');
   assert.deepEqual(after(1), ['2 10.78.2.3', '3 10.78.2.4']);
-  assert.deepEqual(lists.values().map(({ number }) => number), [2], 'the list as it was');
+  assert.deepEqual(
+    lists.values().map(({ number }) => number),
+    [2],
+    'the list as it was',
+  );
 });
 
 test('another agent keeps every number and prefers new ones', () => {
@@ -279,7 +294,9 @@ test('an address that a node gets or loses is taken from a Service or given to i
   const before = frontends.revision;
   subject.taken = takenAddresses({ nodes: new Map([['n2', node]]) });
   subject.follow();
-  assert.deepEqual(frontends.changesSince(before), [{ kind: 'deleted', key: '203.0.113.1 80 TCP' }]);
+  assert.deepEqual(frontends.changesSince(before), [
+    { kind: 'deleted', key: '203.0.113.1 80 TCP' },
+  ]);
   subject.taken = takenAddresses({ nodes: new Map() });
   subject.follow();
   assert.ok(frontends.has('203.0.113.1 80 TCP'));

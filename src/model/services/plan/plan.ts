@@ -156,7 +156,9 @@ export class ServicePlan {
       const known = numbers.get(port.name) ?? before.numbers.get(port.name);
       const number = known ?? this.#numbers.take([...port.frontends.keys()]);
       numbers.set(port.name, number);
-      const isLimited = [...port.frontends.values()].some((each) => hasSourceRanges(each, compiled));
+      const isLimited = [...port.frontends.values()].some((each) =>
+        hasSourceRanges(each, compiled),
+      );
       const own = isLimited ? rangesEntry(number, port.port, compiled) : undefined;
       ranges.set(number, own ?? ranges.get(number));
       problems.push(...this.#setPort(port, { service: name, number, of: compiled }));
