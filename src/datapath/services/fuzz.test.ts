@@ -5,6 +5,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeMapCalls } from '../../../test/support/fake-bpf.ts';
 import { followWorld } from '../../../test/support/follow-world.ts';
+import {
+  type MapSizesWanted,
+  ServiceNode,
+  serviceMaps,
+} from '../../../test/support/planned-services.ts';
 import { type Random, seededRandom } from '../../../test/support/random.ts';
 import {
   changedWorld,
@@ -12,11 +17,6 @@ import {
   randomWorld,
 } from '../../../test/support/random-services.ts';
 import type { RawNode } from '../../../test/support/raw-services.ts';
-import {
-  type MapSizesWanted,
-  ServiceNode,
-  serviceMaps,
-} from '../../../test/support/service-node.ts';
 import { type ServiceWorld, serviceOracle } from '../../../test/support/service-oracle.ts';
 import { readAnswer } from '../../../test/support/service-reader.ts';
 import { ServicesModel } from '../../model/services/services.ts';

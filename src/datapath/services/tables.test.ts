@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeMapCalls } from '../../../test/support/fake-bpf.ts';
-import { serviceMaps } from '../../../test/support/service-node.ts';
+import { serviceMaps } from '../../../test/support/planned-services.ts';
 import type { BackendList } from '../../model/services/plan/desired-services.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { Port } from '../../net/port.ts';
