@@ -59,12 +59,12 @@ export function frontendTable(
   const note = (
     entries: readonly FrontendEntry[],
     failures: readonly EntryFailure[],
-    writtenIn: (entry: FrontendEntry) => ServiceEntry | undefined,
+    entryOf: (entry: FrontendEntry) => ServiceEntry | undefined,
   ): readonly EntryFailure[] => {
     const failed = new Set(failures.map(({ key }) => key));
     for (const entry of entries) {
       const key = table.key(entry);
-      if (!failed.has(key)) kernelLists.setFrontend(key, writtenIn(entry));
+      if (!failed.has(key)) kernelLists.setFrontend(key, entryOf(entry));
     }
     return failures;
   };

@@ -5,7 +5,7 @@ import type { BackendList, ServiceBackend } from '../../model/services/plan/desi
 import type { Port } from '../../net/port.ts';
 import type { Slot, SlotKey } from '../generated.ts';
 
-export interface SlotList extends BackendList {
+export interface ListedSlots extends BackendList {
   /** Absent: no slot is missing or contradicts itself. */
   readonly isBroken?: true;
   /** Of its slots, ascending. */
@@ -40,7 +40,7 @@ export function changedLists(
   return changed;
 }
 
-export function readSlots(slots: Iterable<readonly [SlotKey, Slot]>): readonly SlotList[] {
+export function readSlots(slots: Iterable<readonly [SlotKey, Slot]>): readonly ListedSlots[] {
   const lists = new Map<number, (readonly [index: number, slot: Slot])[]>();
   for (const [{ list, index }, slot] of slots) {
     const found = lists.get(list);
@@ -53,7 +53,7 @@ export function readSlots(slots: Iterable<readonly [SlotKey, Slot]>): readonly S
 function readList(
   number: number,
   found: readonly (readonly [index: number, slot: Slot])[],
-): SlotList {
+): ListedSlots {
   const ordered = found.toSorted(([left], [right]) => left - right);
   const indexes = ordered.map(([index]) => index);
   const backends = ordered.map(([, slot]) => backendIn(slot));

@@ -12,7 +12,7 @@ import type { Slot, SlotKey } from '../generated.ts';
 import { namingSize, type WritableMap } from '../maps/map-table.ts';
 import { writeEach } from '../writes.ts';
 import type { KernelLists } from './kernel-lists.ts';
-import { changedLists, readSlots, type SlotList, slotsIn } from './read-slots.ts';
+import { changedLists, type ListedSlots, readSlots, slotsIn } from './read-slots.ts';
 
 export function slotContents(): DesiredContents<DesiredServices, BackendList, BackendList> {
   return {
@@ -98,7 +98,7 @@ class SlotTable implements Table<BackendList> {
     this.#kernelLists.clearComplete();
   }
 
-  #listed(found: SlotList, wanted: BackendList | undefined): BackendList {
+  #listed(found: ListedSlots, wanted: BackendList | undefined): BackendList {
     const { number, backends, indexes, isBroken } = found;
     if (!isBroken) this.#kernelLists.setComplete(number, true);
     if (!isBroken && wanted !== undefined && this.equal(found, wanted)) return wanted;

@@ -19,7 +19,7 @@ export interface FrontendChoices {
   readonly outside: ClientChoice;
 }
 
-export const refusal: ClientChoice = { kind: 'refuse' };
+export const refusedClient: ClientChoice = { kind: 'refuse' };
 const silence: ClientChoice = { kind: 'drop' };
 
 /** For one Service at one time. Holds the lists that it gives until it is disposed. */
@@ -57,7 +57,7 @@ export class Choices implements Disposable {
   }
 
   #choice(selection: BackendSelection, masquerade: boolean): ClientChoice | undefined {
-    if (selection.kind !== 'backends') return selection.kind === 'drop' ? silence : refusal;
+    if (selection.kind !== 'backends') return selection.kind === 'drop' ? silence : refusedClient;
     const held = this.#held.get(selection) ?? this.#take(selection, selection.backends.length);
     return held && { kind: 'backends', ...held, masquerade };
   }

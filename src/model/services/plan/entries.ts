@@ -4,13 +4,13 @@ import { type Address, parseAddress } from '../../../net/address.ts';
 import { prefixFamily } from '../../../net/prefix.ts';
 import type { CompiledPort, CompiledService } from '../compiled.ts';
 import type { Frontend } from '../frontend.ts';
-import { type FrontendChoices, refusal } from './choices.ts';
+import { type FrontendChoices, refusedClient } from './choices.ts';
 import type { ClientChoice, PortSourceRanges, ServiceFrontend } from './desired-services.ts';
 
 /** In place of the node's addresses at which node ports answer. */
 const anyAddress = { 4: parseAddress('0.0.0.0'), 6: parseAddress('::') } as const;
 
-const refused: FrontendChoices = { inside: refusal, outside: refusal };
+const refused: FrontendChoices = { inside: refusedClient, outside: refusedClient };
 
 interface OfPort {
   readonly service: string;
@@ -47,8 +47,8 @@ export function otherPortsEntry(service: string, address: Address): ServiceFront
     port: undefined,
     protocol: undefined,
     number: 0,
-    inside: refusal,
-    outside: refusal,
+    inside: refusedClient,
+    outside: refusedClient,
     affinitySeconds: 0,
     hasSourceRanges: false,
   };
