@@ -30,6 +30,9 @@ const c = {
   setsockopt: libc.func(
     'int setsockopt(int fd, int level, int name, const void *value, uint32_t length)',
   ),
+  getsockopt: libc.func(
+    'int getsockopt(int fd, int level, int name, void *into, uint32_t *length)',
+  ),
   send: libc.func('intptr_t send(int fd, const void *data, size_t length, int flags)'),
   recv: libc.func('intptr_t recv(int fd, void *into, size_t length, int flags)'),
   ioctl: libc.func('int ioctl(int fd, unsigned long request, long argument)'),
@@ -176,6 +179,16 @@ export function setsockopt(
     'setsockopt',
     `fd ${fd} ${level}/${name}`,
   );
+}
+
+/** Fills `into`, which has the size of the option. */
+export function getsockopt(
+  fd: number,
+  option: { level: number; name: number; into: Uint8Array },
+): void {
+  const { level, name, into } = option;
+  const length = Uint32Array.of(into.length);
+  checked(c.getsockopt(fd, level, name, into, length), 'getsockopt', `fd ${fd} ${level}/${name}`);
 }
 
 /** Returns the number of bytes sent. */

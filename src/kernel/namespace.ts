@@ -9,6 +9,7 @@ import {
   cloneFlags,
   close,
   duplicate,
+  getsockopt,
   gettid,
   ioctl,
   mount,
@@ -16,6 +17,7 @@ import {
   open,
   openFlags,
   setns,
+  socket,
   unmount,
   unshare,
 } from './libc.ts';
@@ -23,6 +25,9 @@ import {
 const ownNamespace = '/proc/thread-self/ns/net';
 // linux/nsfs.h
 const nsGetType = 0xb703;
+// linux/socket.h, linux/net.h; SO_NETNS_COOKIE of asm-generic/socket.h
+const internet = { family: 2, datagram: 2 } as const;
+const netnsCookie = { level: 1, name: 71 } as const;
 
 /** A network namespace, kept alive until this is disposed of. */
 export class NetworkNamespace implements Disposable {
@@ -97,6 +102,24 @@ export class NetworkNamespace implements Disposable {
   /** Identity of the namespace on this machine: two handles with equal inodes refer to the same namespace. */
   inode(): bigint {
     return fs.fstatSync(this.fd, { bigint: true }).ino;
+  }
+
+  /**
+   * Number by which BPF programs know the namespace (bpf_get_netns_cookie); not reused until the machine restarts.
+   * Linux 5.14. Throws KernelError.
+   */
+  cookie(): number {
+    return this.run(() => {
+      const fd = socket(internet.family, internet.datagram, 0);
+      try {
+        const bytes = new BigUint64Array(1);
+        const into = new Uint8Array(bytes.buffer);
+        getsockopt(fd, { ...netnsCookie, into });
+        return Number(bytes[0]);
+      } finally {
+        close(fd);
+      }
+    });
   }
 
   /** Returns another handle of the same namespace. */

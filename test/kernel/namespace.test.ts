@@ -197,3 +197,18 @@ rootTest('a child process spawned inside stays inside', (context) => {
   );
   assert.equal(stdout.trim(), `net:[${namespace.inode()}]`);
 });
+
+rootTest('each namespace has a cookie of its own, which stays', (context) => {
+  const [one, other] = [testNamespace(context), testNamespace(context)];
+  using own = NetworkNamespace.current();
+  const cookies = [one, other, own].map((namespace) => namespace.cookie());
+  assert.equal(new Set(cookies).size, 3);
+  assert.ok(cookies.every((cookie) => Number.isSafeInteger(cookie) && cookie > 0));
+  assert.deepEqual(
+    one.run(() => {
+      using inside = NetworkNamespace.current();
+      return [inside.cookie(), own.cookie()];
+    }),
+    [cookies[0], cookies[2]],
+  );
+});
