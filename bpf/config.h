@@ -22,6 +22,18 @@ const volatile __u32 stamp_shift = 28;
 /* 1: the programs choose the backends of Services. 0: Services are somebody else's. */
 const volatile __u32 services_on = 0;
 
+/*
+ * 1: programs at sockets lead the connections of pods as well. 0: only those of the node's
+ * processes, for proxies in pods that have to see the Service's address (service meshes).
+ */
+const volatile __u32 pod_sockets_on = 1;
+
+/*
+ * SO_NETNS_COOKIE of the node's network namespace, by which programs at sockets know the node's
+ * processes. No namespace has the cookie 0.
+ */
+const volatile __u64 node_netns_cookie = 0;
+
 /* Defined in <sys/socket.h>, which belongs to the C library. */
 enum {
 	AF_INET = 2,

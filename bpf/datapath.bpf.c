@@ -6,5 +6,6 @@
 #include "pod.bpf.c"
 #include "uplink.bpf.c"
 #include "overlay.bpf.c"
+#include "socket.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -83,6 +83,25 @@ struct {
 } affinities SEC(".maps");
 
 /*
+ * Sockets that a Service has led to a backend. Programs write. An entry is deleted when its socket
+ * is closed. An LRU in case of entries that are left: of a socket that was closed while no program
+ * was attached.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct connected_socket);
+} connected_sockets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct datagram_key);
+	__type(value, struct datagram_entry);
+} datagrams SEC(".maps");
+
+/*
  * Counts the agent's changes to everything that programs look up (endpoints, addresses, routes, the
  * underlay, and the programs themselves). A flow repeats its lookups if they are from an earlier
  * generation.

@@ -14,5 +14,6 @@
 #include "shared-address.h"
 #include "shared-tables.h"
 #include "shared-services.h"
+#include "shared-sockets.h"
 #include "shared-flow.h"
 #include "shared-events.h"

@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import { splitListenAddress } from '../config/listen-address.ts';
 import type { AgentConfig } from '../config/schema.ts';
 import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/load/loader.ts';
+import { NetworkNamespace } from '../kernel/namespace.ts';
 import type { ModelConfig } from '../model/desired.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import { parsePort } from '../net/port.ts';
@@ -74,11 +75,15 @@ function ownPort(
 
 export function loadConfigured(config: AgentConfig): Datapath {
   const { pinDir, endpointEntries, addressEntries, routeEntries, flowEntries, services } = config;
+  using namespace = NetworkNamespace.current();
   return loadDatapath({
     pinDir,
     object: readDatapathObject(),
     sizes: { endpointEntries, addressEntries, routeEntries, flowEntries, services },
-    constants: { events_per_second_per_cpu: config.eventsPerSecond },
+    constants: {
+      events_per_second_per_cpu: config.eventsPerSecond,
+      node_netns_cookie: namespace.cookie(),
+    },
   });
 }
 

@@ -57,6 +57,21 @@ export const choiceKindNames: Readonly<Record<number, string>> = {
   3: 'drop',
 };
 
+/** enum datagram_kind */
+export const datagramKind = {
+  newest: 0,
+  to: 1,
+  from: 2,
+} as const;
+export type DatagramKind = (typeof datagramKind)[keyof typeof datagramKind];
+
+/** By value, in words. */
+export const datagramKindNames: Readonly<Record<number, string>> = {
+  0: 'newest',
+  1: 'to',
+  2: 'from',
+};
+
 /** enum flow_direction */
 export const flowDirection = {
   low: 0,
@@ -257,6 +272,93 @@ export const affinityCodec: Codec<Affinity> = {
     lastNs: u64.decode(from, offset),
     backend: u32.decode(from, offset + 8),
     index: u32.decode(from, offset + 12),
+  }),
+};
+
+/** struct connected_socket */
+export interface ConnectedSocket {
+  readonly cookie: number;
+  readonly frontend: Address;
+  readonly backend: Address;
+  readonly frontendPort: number;
+  readonly backendPort: number;
+  readonly protocol: number;
+}
+
+export const connectedSocketCodec: Codec<ConnectedSocket> = {
+  size: 48,
+  encode(value, into, offset) {
+    u64.encode(value.cookie, into, offset);
+    mappedAddress.encode(value.frontend, into, offset + 8);
+    mappedAddress.encode(value.backend, into, offset + 24);
+    u16be.encode(value.frontendPort, into, offset + 40);
+    u16be.encode(value.backendPort, into, offset + 42);
+    u8.encode(value.protocol, into, offset + 44);
+    clear(into, offset + 45, 3);
+  },
+  decode: (from, offset) => ({
+    cookie: u64.decode(from, offset),
+    frontend: mappedAddress.decode(from, offset + 8),
+    backend: mappedAddress.decode(from, offset + 24),
+    frontendPort: u16be.decode(from, offset + 40),
+    backendPort: u16be.decode(from, offset + 42),
+    protocol: u8.decode(from, offset + 44),
+  }),
+};
+
+/** struct datagram_key */
+export interface DatagramKey {
+  readonly cookie: number;
+  readonly address: Address;
+  readonly port: number;
+  readonly kind: number;
+}
+
+export const datagramKeyCodec: Codec<DatagramKey> = {
+  size: 32,
+  encode(value, into, offset) {
+    u64.encode(value.cookie, into, offset);
+    mappedAddress.encode(value.address, into, offset + 8);
+    u16be.encode(value.port, into, offset + 24);
+    u8.encode(value.kind, into, offset + 26);
+    clear(into, offset + 27, 5);
+  },
+  decode: (from, offset) => ({
+    cookie: u64.decode(from, offset),
+    address: mappedAddress.decode(from, offset + 8),
+    port: u16be.decode(from, offset + 24),
+    kind: u8.decode(from, offset + 26),
+  }),
+};
+
+/** struct datagram_entry */
+export interface DatagramEntry {
+  readonly key: DatagramKey;
+  readonly next: DatagramKey;
+  readonly backend: number;
+  readonly index: number;
+  readonly frontend: Address;
+  readonly frontendPort: number;
+}
+
+export const datagramEntryCodec: Codec<DatagramEntry> = {
+  size: 96,
+  encode(value, into, offset) {
+    datagramKeyCodec.encode(value.key, into, offset);
+    datagramKeyCodec.encode(value.next, into, offset + 32);
+    u32.encode(value.backend, into, offset + 64);
+    u32.encode(value.index, into, offset + 68);
+    mappedAddress.encode(value.frontend, into, offset + 72);
+    u16be.encode(value.frontendPort, into, offset + 88);
+    clear(into, offset + 90, 6);
+  },
+  decode: (from, offset) => ({
+    key: datagramKeyCodec.decode(from, offset),
+    next: datagramKeyCodec.decode(from, offset + 32),
+    backend: u32.decode(from, offset + 64),
+    index: u32.decode(from, offset + 68),
+    frontend: mappedAddress.decode(from, offset + 72),
+    frontendPort: u16be.decode(from, offset + 88),
   }),
 };
 
@@ -808,6 +910,8 @@ export const flowEventCodec: Codec<FlowEvent> = {
 export const maps: {
   readonly addresses: MapSpec<Address, Location>;
   readonly affinities: MapSpec<AffinityKey, Affinity>;
+  readonly connectedSockets: MapSpec<number, ConnectedSocket>;
+  readonly datagrams: MapSpec<DatagramKey, DatagramEntry>;
   readonly dropCounters: PerCpuMapSpec<number, DropCounter>;
   readonly endpointCounters: PerCpuMapSpec<number, EndpointCounters>;
   readonly endpoints: MapSpec<EndpointKey, Endpoint>;
@@ -833,6 +937,20 @@ export const maps: {
     key: affinityKeyCodec,
     value: affinityCodec,
     maxEntries: 65536,
+  },
+  connectedSockets: {
+    name: 'connected_sockets',
+    type: 'lru_hash',
+    key: u64,
+    value: connectedSocketCodec,
+    maxEntries: 65536,
+  },
+  datagrams: {
+    name: 'datagrams',
+    type: 'lru_hash',
+    key: datagramKeyCodec,
+    value: datagramEntryCodec,
+    maxEntries: 16384,
   },
   dropCounters: {
     name: 'drop_counters',
@@ -925,6 +1043,15 @@ export const programSections = {
   from_network: 'tc',
   from_overlay: 'tc',
   from_pod: 'tc',
+  sock_connect4: 'cgroup/connect4',
+  sock_connect6: 'cgroup/connect6',
+  sock_getpeer4: 'cgroup/getpeername4',
+  sock_getpeer6: 'cgroup/getpeername6',
+  sock_recvmsg4: 'cgroup/recvmsg4',
+  sock_recvmsg6: 'cgroup/recvmsg6',
+  sock_release: 'cgroup/sock_release',
+  sock_sendmsg4: 'cgroup/sendmsg4',
+  sock_sendmsg6: 'cgroup/sendmsg6',
   to_overlay: 'tc',
   to_pod: 'tc',
 } as const;
@@ -935,6 +1062,8 @@ export const programNames = Object.keys(programSections) as readonly ProgramName
 /** The `const volatile` settings of the object, set before it is loaded. */
 export const constants = [
   'events_per_second_per_cpu',
+  'node_netns_cookie',
+  'pod_sockets_on',
   'services_on',
   'stamp_shift',
 ] as const;

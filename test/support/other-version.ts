@@ -23,7 +23,9 @@ import { attachBesideFilters } from './earlier-tcx.ts';
 const sources = fileURLToPath(new URL('../../../bpf', import.meta.url));
 
 /** The parts of shared.h, in this order. */
-const sharedHeaders = ['address', 'tables', 'flow', 'events'].map((noun) => `shared-${noun}.h`);
+const sharedHeaders = ['address', 'tables', 'services', 'sockets', 'flow', 'events'].map(
+  (noun) => `shared-${noun}.h`,
+);
 
 /** The compiled object; works in `folder`. */
 export function otherVersion(folder: string): Uint8Array {
