@@ -29,6 +29,9 @@ interface Counted extends BackendList {
   unusedSince: number;
 }
 
+/** In unused lists: a large Service that changes all the time leaves many. */
+const mostRemembered = 1 << 20;
+
 export class BackendLists {
   readonly #options: BackendListsOptions;
   readonly #numbers: BackendNumbers;
@@ -37,6 +40,8 @@ export class BackendLists {
   readonly #byNumber = new Map<number, Counted>();
   /** The first unused is first. */
   readonly #unused = new Set<Counted>();
+  /** Backends in those. */
+  #remembered = 0;
   readonly #entries = new KeyedCollection<string, BackendList>();
   #hasBegun = false;
 
@@ -86,11 +91,10 @@ export class BackendLists {
     const list = this.#byNumber.get(number);
     if (list === undefined || --list.users > 0) return;
     this.#entries.delete(String(number));
-    list.unusedSince = this.#options.now();
-    this.#unused.add(list);
+    this.#remember(list, this.#options.now());
   }
 
-  /** Forgets lists that have been unused for long. To be called after each change. */
+  /** Forgets lists that have been unused for long, and the first of too many. To be called after each change. */
   expire(): void {
     const { now, lingerMs, isInKernel } = this.#options;
     const time = now();
@@ -99,12 +103,11 @@ export class BackendLists {
     this.#hasBegun = true;
     for (let left = this.#unused.size; left > 0; left--) {
       const [list] = this.#unused;
-      if (list === undefined || list.unusedSince + lingerMs > time) return;
-      this.#unused.delete(list);
-      if (isInKernel(list.number)) {
-        list.unusedSince = time;
-        this.#unused.add(list);
-      } else this.#forget(list);
+      if (list === undefined) return;
+      if (list.unusedSince + lingerMs > time && this.#remembered <= mostRemembered) return;
+      this.#recall(list);
+      if (isInKernel(list.number)) this.#remember(list, time);
+      else this.#forget(list);
     }
   }
 
@@ -113,7 +116,7 @@ export class BackendLists {
     if (this.#byContent.has(content) || !this.#pool.adopt(number)) return;
     const held = this.#numbers.adopt(backends);
     if (held === undefined) this.#pool.release(number);
-    else this.#unused.add(this.#add({ number, backends: held }, content));
+    else this.#remember(this.#add({ number, backends: held }, content), 0);
   }
 
   #add({ number, backends }: BackendList, content: string): Counted {
@@ -125,9 +128,19 @@ export class BackendLists {
 
   #use(list: Counted): BackendList {
     list.users++;
-    this.#unused.delete(list);
+    this.#recall(list);
     if (list.users === 1) this.#entries.set(String(list.number), list);
     return list;
+  }
+
+  #remember(list: Counted, time: number): void {
+    list.unusedSince = time;
+    this.#unused.add(list);
+    this.#remembered += list.backends.length;
+  }
+
+  #recall(list: Counted): void {
+    if (this.#unused.delete(list)) this.#remembered -= list.backends.length;
   }
 
   #forget({ number, content, backends }: Counted): void {

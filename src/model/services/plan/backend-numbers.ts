@@ -33,6 +33,8 @@ export class BackendNumbers {
 
   /** All of them, in the same order, or undefined: there are not enough free numbers. */
   hold(places: readonly Place[]): readonly ServiceBackend[] | undefined {
+    // Before a search for the few numbers that are free.
+    if (this.free < places.length && this.free < this.#countNew(places)) return undefined;
     const held: ServiceBackend[] = [];
     for (const place of places) {
       const backend = this.#hold(place);
@@ -72,6 +74,10 @@ export class BackendNumbers {
       this.#entries.delete(String(counted.number));
       this.#pool.release(counted.number);
     }
+  }
+
+  #countNew(places: readonly Place[]): number {
+    return places.filter((place) => !this.#held.has(keyOf(place))).length;
   }
 
   #hold(place: Place): ServiceBackend | undefined {

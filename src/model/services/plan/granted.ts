@@ -64,10 +64,10 @@ export function grantedTo(
 export function addressesAmong(
   { clusterAddresses }: ClusterService,
   claimed: readonly Frontend[],
-): ReadonlySet<Address> {
+): readonly Address[] {
   const all = new Set(clusterAddresses);
   for (const { address } of claimed) if (address !== undefined) all.add(address);
-  return all;
+  return [...all];
 }
 
 function portName({ ports }: ClusterService, { family, index }: CompiledPort): string {

@@ -265,7 +265,7 @@ test('without numbers for its backends a frontend keeps its earlier ones, or ref
   subject.nowMs += 61_000;
   subject.follow();
   subject.follow();
-  assert.deepEqual(texts(), [undefined, '2: 10.78.2.7 10.78.2.8']);
+  assert.deepEqual(texts(), [undefined, '2: 10.78.2.8 10.78.2.7']);
   assert.equal(desired.problems.size, 0);
 });
 

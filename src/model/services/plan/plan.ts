@@ -1,7 +1,7 @@
 // From the compiled Services to the entries of the kernel's tables. A changed Service costs what it has itself. When a node
 // has changed, every claimed address is asked for again, which is all that depends on nodes.
 
-import { Bookmark, KeyedCollection } from '../../../base/collections/collection.ts';
+import { Bookmark, type Entries, KeyedCollection } from '../../../base/collections/collection.ts';
 import type { Address } from '../../../net/address.ts';
 import type { Claim } from '../claims.ts';
 import type { CompiledService } from '../compiled.ts';
@@ -48,12 +48,12 @@ export interface ServicePlanOptions {
 interface Planned {
   /** Of its frontends. */
   readonly keys: readonly string[];
-  readonly addresses: ReadonlySet<Address>;
-  /** By name of the port. */
-  readonly numbers: ReadonlyMap<string, number>;
+  readonly addresses: readonly Address[];
+  /** Of its ports, by name. */
+  readonly numbers: readonly (readonly [port: string, number: number])[];
 }
 
-const nothing: Planned = { keys: [], addresses: new Set(), numbers: new Map() };
+const nothing: Planned = { keys: [], addresses: [], numbers: [] };
 
 export class ServicePlan {
   readonly #lists: BackendLists;
@@ -77,6 +77,11 @@ export class ServicePlan {
       ...{ lists: found.lists, isInKernel, now, lingerMs, mostBackends },
     });
     this.#numbers = new PortNumbers(found.portNumbers);
+  }
+
+  /** As in `DesiredServices`, after the last `follow`. */
+  get problems(): Entries<string, readonly string[]> {
+    return this.#problems;
   }
 
   /** The same collections each time, which change only here. */
@@ -131,10 +136,10 @@ export class ServicePlan {
     const after = compiled === undefined ? nothing : this.#plan(name, compiled, { tables, before });
     const { keys, numbers, addresses } = after;
     for (const address of before.addresses)
-      if (!addresses.has(address)) this.#addresses.withdraw(address, name);
+      if (!addresses.includes(address)) this.#addresses.withdraw(address, name);
     this.#removeFrontends(name, before.keys, new Set(keys));
-    const kept = new Set(numbers.values());
-    for (const number of before.numbers.values()) if (!kept.has(number)) this.#free(number);
+    const kept = new Set(numbers.map(([, number]) => number));
+    for (const [, number] of before.numbers) if (!kept.has(number)) this.#free(number);
     if (compiled === undefined) this.#forget(name);
     else this.#planned.set(name, after);
   }
@@ -149,12 +154,15 @@ export class ServicePlan {
     for (const address of addresses) this.#addresses.claim(address, name);
     const taken = this.#addresses.flawOf;
     const granted = grantedTo(compiled, claimed, { owners: tables.owners, taken });
+    const known = new Map(before.numbers);
     const numbers = new Map<string, number>();
     const ranges = new Map<number, PortSourceRanges | undefined>();
     const problems: string[] = [];
     for (const port of granted.ports) {
-      const known = numbers.get(port.name) ?? before.numbers.get(port.name);
-      const number = known ?? this.#numbers.take([...port.frontends.keys()]);
+      const number =
+        numbers.get(port.name) ??
+        known.get(port.name) ??
+        this.#numbers.take([...port.frontends.keys()]);
       numbers.set(port.name, number);
       const isLimited = [...port.frontends.values()].some((each) =>
         hasSourceRanges(each, compiled),
@@ -171,7 +179,7 @@ export class ServicePlan {
       this.#put(address, otherPortsEntry(name, address), this.#frontends.get(address));
     this.#report(name, problems);
     const keys = granted.ports.flatMap(({ frontends }) => [...frontends.keys()]);
-    return { keys: [...keys, ...granted.addresses], numbers, addresses };
+    return { keys: [...keys, ...granted.addresses], numbers: [...numbers], addresses };
   }
 
   /** Returns problems. */
