@@ -7,6 +7,8 @@ import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { nftTableName } from '../model/ids.ts';
 
 export interface RulesWatchOptions {
+  /** Of family `inet`. Default: the pod network's. */
+  readonly table?: string;
   /** Heddle's rules differ from those at the last `accept`. */
   onChange(): void;
   readonly signal: AbortSignal;
@@ -46,7 +48,7 @@ export class RulesWatch implements Disposable {
   // Undefined: the rules changed during each attempt. A full check finds the change, and so does each period.
   #read(): Buffer | undefined {
     try {
-      return ruleBytes(this.#socket, nftTableName);
+      return ruleBytes(this.#socket, this.#options.table ?? nftTableName);
     } catch (error) {
       if (error instanceof KernelError) return undefined;
       throw error;

@@ -8,6 +8,7 @@ export const problemKinds = [
   'table-entry',
   'desired-state',
   'network',
+  'service',
   'node-fact',
   'endpoint-record',
   'endpoint-recovered',

@@ -12,8 +12,9 @@ export const routeProtocol = 72;
  */
 export const nextHopProtocol = 73;
 
-/** Heddle's nftables table, in family `inet`. */
+/** Heddle's nftables tables, in family `inet`: of the pod network, and of Services. */
 export const nftTableName = 'heddle';
+export const serviceTableName = 'heddle_services';
 export const nftKey: string = `inet ${nftTableName}`;
 
 /** Name of the VXLAN device. */

@@ -6,6 +6,7 @@ import type { NftCounter } from '../../kernel/netfilter/nft-counters.ts';
 import { loopbackCounter } from './host-ports.ts';
 import { localSourceCounter } from './local-sources.ts';
 import { untranslatedCounter } from './masquerade.ts';
+import { serviceCounters } from './services.ts';
 import type { NftRunner } from './table.ts';
 import { pathMtuCounter, straySegmentCounter } from './translated.ts';
 import { foreignTunnelCounter } from './tunnel.ts';
@@ -27,6 +28,8 @@ export const nftDropReasons: Readonly<Record<string, string>> = {
   [untranslatedCounter]: 'cannot be translated',
   [pathMtuCounter]: 'speaks for the node',
   [straySegmentCounter]: 'segment outside its connection',
+  [serviceCounters.refused]: 'no backend',
+  [serviceCounters.unchosen]: 'unknown connection',
 };
 
 type Counts = ReadonlyMap<string, NftCounter>;

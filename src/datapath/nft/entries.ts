@@ -1,14 +1,13 @@
-// The table `inet heddle` as entries: one for the table, and one for each counter, set, map, chain and element. Each can be
+// A table of family `inet` as entries: one for the table, and one for each counter, set, map, chain and element. Each can be
 // written alone, and the others keep their handles and counts.
 
 import { createHash } from 'node:crypto';
-import { nftKey } from '../../model/ids.ts';
 import type { EntryGroup } from '../../reconcile/table.ts';
 import { type Chain, type Collection, placeText, type TableContents } from './rule-text.ts';
 
 export type NftEntry = NftDefinition | NftChain | NftElement;
 
-/** The table itself, a counter, or a set or map without its elements. */
+/** The table itself (with its family: `inet heddle`), a counter, or a set or map without its elements. */
 export interface NftDefinition {
   readonly kind: 'table' | 'counter' | 'set' | 'map';
   readonly name: string;
@@ -47,7 +46,7 @@ export interface NftElement {
 
 /** Shown to users: `chain postrouting`, `element exempt4 192.0.2.0/24`. */
 export function nftEntryKey(entry: NftEntry): string {
-  if (entry.kind === 'table') return nftKey;
+  if (entry.kind === 'table') return entry.name;
   if (entry.kind === 'element') return `element ${entry.of} ${entry.element}`;
   return `${entry.kind} ${entry.name}`;
 }
@@ -58,7 +57,10 @@ export function isSameNftEntry(left: NftEntry, right: NftEntry): boolean {
   );
 }
 
-export const tableEntry: NftDefinition = { kind: 'table', name: nftKey, content: '' };
+/** `table`: its name without the family. */
+export function tableEntry(table: string): NftDefinition {
+  return { kind: 'table', name: `inet ${table}`, content: '' };
+}
 
 export function counterEntry(name: string): NftDefinition {
   return { kind: 'counter', name, content: '' };

@@ -11,7 +11,7 @@ const foreignSets: readonly (readonly [type: string, element: unknown])[] = [
 
 for (const [type, element] of foreignSets) {
   test(`a set of type ${type} that another process added is listed with an unreadable element`, () => {
-    const listing = readTable([
+    const listing = readTable('heddle', [
       { table: { family: 'inet', name: 'heddle', handle: 1 } },
       { set: { family: 'inet', table: 'heddle', name: 'other', type, handle: 2, elem: [element] } },
     ]);

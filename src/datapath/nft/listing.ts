@@ -1,4 +1,4 @@
-// The table `inet heddle` as libnftables lists it (libnftables-json(5)), read back as entries.
+// A table of family `inet` as libnftables lists it (libnftables-json(5)), read back as entries.
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -32,14 +32,14 @@ export function writtenMark(chainHashes: ReadonlyMap<string, string>): string {
   return `${markPrefix}${hashOf(lines.join('\n'))}`;
 }
 
-/** Sets come before their elements, the table before everything. */
-export function readTable(listing: readonly unknown[]): NftListing {
+/** `table`: its name. Sets come before their elements, the table before everything. */
+export function readTable(table: string, listing: readonly unknown[]): NftListing {
   const items = listingSchema.parse(listing);
   const counters = items.flatMap(({ counter }) => counter ?? []);
   const isMark = (name: string): boolean => name.startsWith(markPrefix);
   return {
     entries: [
-      { ...tableEntry, content: tableContent(items, listing) },
+      { ...tableEntry(table), content: tableContent(items, listing) },
       ...counters.filter(({ name }) => !isMark(name)).map(({ name }) => counterEntry(name)),
       ...items.flatMap(({ set, map }) => [
         ...(set === undefined ? [] : collectionEntries('set', set)),
@@ -86,6 +86,8 @@ const element = z.union([
     }),
   concatenation.transform(readable),
   z.tuple([concatenation, concatenation]).transform((sides) => readable(sides.join(' : '))),
+  // A number in a map, as the marks of Services.
+  z.tuple([z.number(), concatenation]).transform((sides) => readable(sides.join(' : '))),
   z.unknown().transform((other) => ({ text: JSON.stringify(other), isUnreadable: true })),
 ]);
 

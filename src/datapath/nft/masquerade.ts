@@ -92,7 +92,7 @@ function masqueraded(leaves: string, tunnel: TunnelDevice | undefined): readonly
 
 // A translation has one range of ports: the larger part of the unprivileged ones. Without a range, the kernel gives a
 // privileged port for a privileged one, which some servers insist on.
-function withoutPort(
+export function withoutPort(
   tunnel: TunnelDevice | undefined,
   rule: (ports: string) => string,
 ): readonly string[] {

@@ -7,6 +7,9 @@ import { type Prefix, prefixFamily } from '../../net/prefix.ts';
 /** Matches packets that come in by any pod's host interface. */
 export const fromPods: string = `iifname "${podLinkPrefix}*"`;
 
+/** Matches packets that leave by any pod's host interface. */
+export const toPods: string = `oifname "${podLinkPrefix}*"`;
+
 export interface Collection {
   readonly kind: 'set' | 'map';
   readonly name: string;
@@ -43,6 +46,9 @@ export const priorities = {
   beforeDefragmentation: -450,
   afterDefragmentation: -350,
   raw: -300,
+  /** Before other tables' translation of destinations (-100): a Service's address is its alone. */
+  beforeDstnat: -107,
+  beforeForward: -5,
   /** Before IPVS in `input` (98 and 99). */
   beforeServices: 97,
   /**
@@ -50,6 +56,7 @@ export const priorities = {
    * last comes first, so the order in which tables are loaded would decide which one translates a connection.
    */
   afterDstnat: -95,
+  beforeSrcnat: 95,
   afterSrcnat: 105,
 } as const;
 

@@ -8,7 +8,7 @@ import { mapEach } from '../../base/collections/derived.ts';
 import { memoizeLast } from '../../base/memoize.ts';
 import type { Masquerade, TunnelEnds } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
-import { nftKey } from '../../model/ids.ts';
+import { nftKey, nftTableName } from '../../model/ids.ts';
 import type { AddressFamily } from '../../net/address.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import type { EntryGroup } from '../../reconcile/table.ts';
@@ -63,7 +63,7 @@ export function nftKeysOf(endpoint: LocalEndpoint): readonly string[] {
 }
 
 const nothing: Group = [];
-const tablePart = keyed([tableEntry]);
+const tablePart = keyed([tableEntry(nftTableName)]);
 
 /** Chains are created in this order. */
 const ranks = {

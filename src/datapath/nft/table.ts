@@ -1,11 +1,11 @@
-// The nftables table `inet heddle` in the kernel, one entry for each object that can be written alone. A settle's
+// One of heddle's nftables tables in the kernel, one entry for each object that can be written alone. A settle's
 // difference is one transaction of exactly these entries. An unexplained state is repaired as a whole: the table is
 // replaced.
 
 import { memoize } from '../../base/memoize.ts';
 import { isKernelError, KernelError } from '../../kernel/errno.ts';
 import type { Nftables } from '../../kernel/netfilter/nftables.ts';
-import { nftKey, nftTableName as tableName } from '../../model/ids.ts';
+import { nftTableName } from '../../model/ids.ts';
 import type { TableChange, TransactedTable } from '../../reconcile/table.ts';
 import { isSameNftEntry, type NftChain, type NftEntry, nftEntryKey } from './entries.ts';
 import { keptElements, leftEntries } from './kept.ts';
@@ -18,15 +18,25 @@ export type NftRunner = Pick<
   'apply' | 'replaceTable' | 'listTable' | 'deleteTable' | 'ruleBytes'
 >;
 
+export interface NftTableNames {
+  /** For people and logs. */
+  readonly name: string;
+  /** In the kernel, of family `inet`. */
+  readonly table: string;
+}
+
 /**
  * A chain is correct if its place, number of rules and fingerprint are correct, and if it still reads as it did right
  * after it was written. A counter in the table has the hash of that text in its name, also for later processes.
  */
-export function nftTable(runner: NftRunner): TransactedTable<NftEntry> {
-  const writer = new TableWriter(runner);
+export function nftTable(
+  runner: NftRunner,
+  { name, table }: NftTableNames = { name: 'nft', table: nftTableName },
+): TransactedTable<NftEntry> {
+  const writer = new TableWriter(runner, table);
   return {
-    name: 'nft',
-    whole: nftKey,
+    name,
+    whole: writer.key,
     key: nftEntryKey,
     equal: isSameNftEntry,
     list: () => writer.list(),
@@ -44,7 +54,10 @@ interface Listed {
 const nothing: Listed = { entries: new Map(), marks: [] };
 
 class TableWriter {
+  /** With its family. */
+  readonly key: string;
   readonly #runner: NftRunner;
+  readonly #table: string;
   // Every write causes another listing, so the result of one listing stays valid.
   readonly #read: (listing: readonly unknown[]) => Listed;
   /** The listing of #present and #marks, until something is written. */
@@ -58,9 +71,11 @@ class TableWriter {
   /** Hash of each chain as libnftables lists it, by the chain's name and content. */
   readonly #hashes = new Map<string, string>();
 
-  constructor(runner: NftRunner) {
+  constructor(runner: NftRunner, table: string) {
     this.#runner = runner;
-    this.#read = memoize((listing) => this.#judge(readTable(listing)));
+    this.#table = table;
+    this.key = `inet ${table}`;
+    this.#read = memoize((listing) => this.#judge(readTable(table, listing)));
   }
 
   list(): Entries {
@@ -79,14 +94,14 @@ class TableWriter {
   /** See `TransactedTable.transact`. */
   write({ set, remove, desired }: TableChange<NftEntry>): boolean {
     this.#listed = undefined;
-    if (!desired.has(nftKey)) {
-      this.#runner.deleteTable('inet', tableName);
+    if (!desired.has(this.key)) {
+      this.#runner.deleteTable('inet', this.#table);
       this.#present.clear();
       this.#marks = [];
       this.#rules = undefined;
       return false;
     }
-    const change = { set, remove, desired, present: this.#present };
+    const change = { table: this.key, set, remove, desired, present: this.#present };
     const commands = this.#isAsLeft() ? changeCommands(change) : undefined;
     const isInPieces = commands !== undefined && this.#isApplied(commands);
     const hasChangedOthers = !isInPieces && this.#replace(change);
@@ -104,7 +119,7 @@ class TableWriter {
   #replace(change: NftChange): boolean {
     const hasOthers = leftEntries(change).length > 0;
     const entries = [...change.desired.values(), ...keptElements(change)];
-    this.#runner.replaceTable('inet', tableName, tableBody(entries));
+    this.#runner.replaceTable('inet', this.#table, tableBody(entries));
     this.#present = new Map(entries.map((entry) => [nftEntryKey(entry), entry]));
     this.#marks = [];
     return hasOthers;
@@ -145,8 +160,8 @@ class TableWriter {
     const mark = writtenMark(this.#knownHashes() ?? this.#listedHashes());
     if (this.#marks.length === 1 && this.#marks[0] === mark) return;
     const commands = [
-      ...this.#marks.map((old) => `delete counter ${nftKey} ${old}`),
-      `add counter ${nftKey} ${mark}`,
+      ...this.#marks.map((old) => `delete counter ${this.key} ${old}`),
+      `add counter ${this.key} ${mark}`,
     ];
     this.#runner.apply(commands.join('\n'));
     this.#marks = [mark];
@@ -164,7 +179,7 @@ class TableWriter {
   }
 
   #listedHashes(): ReadonlyMap<string, string> {
-    const listing = readTable(this.#listing() ?? []);
+    const listing = readTable(this.#table, this.#listing() ?? []);
     for (const entry of listing.entries) {
       const own = this.#present.get(nftEntryKey(entry));
       const isOwn = entry.kind === 'chain' && own !== undefined && isSameNftEntry(entry, own);
@@ -184,7 +199,7 @@ class TableWriter {
 
   #listing(): readonly unknown[] | undefined {
     try {
-      return this.#runner.listTable('inet', tableName, { stateless: true });
+      return this.#runner.listTable('inet', this.#table, { stateless: true });
     } catch (error) {
       // libnftables 1.0.6 writes uninitialised memory as a table's flags. Our table has none.
       if (isKernelError(error, 'EBADMSG')) return [];
@@ -194,7 +209,7 @@ class TableWriter {
 
   #ruleBytes(): Buffer | undefined {
     try {
-      return this.#runner.ruleBytes(tableName);
+      return this.#runner.ruleBytes(this.#table);
     } catch (error) {
       if (error instanceof KernelError) return undefined;
       throw error;

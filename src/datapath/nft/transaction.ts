@@ -1,6 +1,5 @@
-// Commands for nft that turn the present contents of the table `inet heddle` into the desired ones.
+// Commands for nft that turn the present contents of a table of family `inet` into the desired ones.
 
-import { nftKey as table } from '../../model/ids.ts';
 import type { TableChange } from '../../reconcile/table.ts';
 import {
   type NftChain,
@@ -12,6 +11,8 @@ import {
 } from './entries.ts';
 
 export interface NftChange extends TableChange<NftEntry> {
+  /** With its family: `inet heddle`. */
+  readonly table: string;
   /** The kernel's state, by key. */
   readonly present: ReadonlyMap<string, NftEntry>;
 }
@@ -22,7 +23,7 @@ export interface NftChange extends TableChange<NftEntry> {
  */
 export function changeCommands(change: NftChange): readonly string[] | undefined {
   if (!isInPieces(change)) return undefined;
-  const { set, present } = change;
+  const { table, set, present } = change;
   const isPresent = (entry: NftEntry): boolean => present.has(nftEntryKey(entry));
   const gone = change.remove.filter(isPresent);
   const old = set.filter(isPresent);
@@ -31,16 +32,17 @@ export function changeCommands(change: NftChange): readonly string[] | undefined
   return [
     ...[...gone, ...old].filter(isChain).map(({ name }) => `flush chain ${table} ${name}`),
     ...elementCommands(
+      table,
       'delete',
       [...gone, ...old].filter(isElement).filter(({ of }) => !deleted.has(of)),
     ),
     ...[...gone.filter(isChain), ...gone.filter(isDefinition)].map(
       ({ kind, name }) => `delete ${kind} ${table} ${name}`,
     ),
-    ...fresh.filter(isDefinition).map(definitionCommand),
-    ...inOrder(fresh.filter(isChain)).map(chainCommand),
-    ...elementCommands('add', set.filter(isElement)),
-    ...set.filter(isChain).flatMap(ruleCommands),
+    ...fresh.filter(isDefinition).map((entry) => definitionCommand(table, entry)),
+    ...inOrder(fresh.filter(isChain)).map((chain) => chainCommand(table, chain)),
+    ...elementCommands(table, 'add', set.filter(isElement)),
+    ...set.filter(isChain).flatMap((chain) => ruleCommands(table, chain)),
   ];
 }
 
@@ -58,7 +60,7 @@ export function tableBody(entries: Iterable<NftEntry>): string {
 }
 
 // A definition cannot be changed while rules refer to it, and the place of a base chain cannot be changed.
-function isInPieces({ set, remove, desired, present }: NftChange): boolean {
+function isInPieces({ table, set, remove, desired, present }: NftChange): boolean {
   const former = [...remove, ...set].flatMap((entry) => present.get(nftEntryKey(entry)) ?? []);
   const fresh = set.filter((entry) => !present.has(nftEntryKey(entry))).filter(isChain);
   return (
@@ -92,6 +94,7 @@ function precedesAny(
 
 // Thousands in one command: for each command, the library looks at the whole table.
 function elementCommands(
+  table: string,
   verb: 'add' | 'delete',
   elements: readonly NftElement[],
 ): readonly string[] {
@@ -114,16 +117,16 @@ export function byCollection(
   return found;
 }
 
-function definitionCommand({ kind, name, content }: NftDefinition): string {
+function definitionCommand(table: string, { kind, name, content }: NftDefinition): string {
   const braces = content === '' ? '' : ` { ${content}; }`;
   return `add ${kind} ${table} ${name}${braces}`;
 }
 
-function chainCommand({ name, place }: NftChain): string {
+function chainCommand(table: string, { name, place }: NftChain): string {
   return `add chain ${table} ${name}${place === '' ? '' : ` { ${place} }`}`;
 }
 
-function ruleCommands(chain: NftChain): readonly string[] {
+function ruleCommands(table: string, chain: NftChain): readonly string[] {
   return ruleTexts(chain).map((rule) => `add rule ${table} ${chain.name} ${rule}`);
 }
 

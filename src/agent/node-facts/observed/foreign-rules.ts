@@ -2,7 +2,7 @@
 // but never so often that listing takes a noticeable share of a processor.
 
 import type { Nftables } from '../../../kernel/netfilter/nftables.ts';
-import { nftTableName } from '../../../model/ids.ts';
+import { nftTableName, serviceTableName } from '../../../model/ids.ts';
 import { type ListedChain, type RuleSet, readChains } from '../rules/rule-set.ts';
 import { listTables, type TableListing } from './table-listing.ts';
 
@@ -34,7 +34,7 @@ const filters: ReadonlySet<string> = new Set(['filter', 'route']);
 const deviceHooks: ReadonlySet<string> = new Set(['ingress', 'egress']);
 const families: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet', 'netdev']);
 // kube-proxy has thousands of chains and drops only packets to Services without endpoints.
-const unasked: ReadonlySet<string> = new Set([nftTableName, 'kube-proxy']);
+const unasked: ReadonlySet<string> = new Set([nftTableName, serviceTableName, 'kube-proxy']);
 const translatingHooks: ReadonlySet<string> = new Set(['prerouting', 'postrouting']);
 const translatedFamilies: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet']);
 // A NAT table with more chains belongs to a Service proxy, which translates its own addresses and takes long to list.
