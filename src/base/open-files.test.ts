@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { apiConnections, openFilesProblem, ownLimits } from './open-files.ts';
+import { apiConnections, healthCheckFiles, openFilesProblem, ownLimits } from './open-files.ts';
 
 const limits = (
   soft: string,
@@ -27,6 +27,18 @@ test('connections to the API leave descriptors for everything else', () => {
   assert.equal(apiConnections(limits('1024')), 320);
   assert.equal(apiConnections(limits('1048576')), 1024);
   assert.equal(apiConnections(limits('unlimited')), 1024);
+});
+
+test('health check ports and their clients leave a quarter of the descriptors that sockets leave', () => {
+  const cases: readonly [soft: string, ports: number, connections: number][] = [
+    ['512', 32, 16],
+    ['1024', 160, 80],
+    ['65536', 4096, 1024],
+    ['unlimited', 4096, 1024],
+  ];
+  for (const [soft, ports, connections] of cases) {
+    assert.deepEqual(healthCheckFiles(limits(soft)), { ports, connections }, soft);
+  }
 });
 
 test('a command runs without /proc', () => {

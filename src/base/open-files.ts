@@ -14,6 +14,8 @@ const leastForAgent = 512;
 /** Minimum for any other command, mostly for modules that are read concurrently. */
 const leastForCommand = 192;
 const mostConnections = 1024;
+/** Kubernetes takes them from the range of node ports, by default 2,768 ports. */
+const mostHealthCheckPorts = 4096;
 
 /** Returns one sentence if the command cannot work with this limit. `limits`: the text of /proc/self/limits. */
 export function openFilesProblem(
@@ -29,6 +31,21 @@ export function openFilesProblem(
 /** Maximum number of connections to the sockets of the API and the CNI shim together that leaves enough descriptors for everything else. */
 export function apiConnections(limits: string = ownLimits()): number {
   return Math.min(mostConnections, Math.floor((openFilesLimit(limits) - reserved) / 2));
+}
+
+/**
+ * Maximum number of health check ports of Services, and of connections to all of them together: of what the sockets leave,
+ * half and a quarter.
+ */
+export function healthCheckFiles(limits: string = ownLimits()): {
+  readonly ports: number;
+  readonly connections: number;
+} {
+  const left = Math.floor((openFilesLimit(limits) - reserved) / 2);
+  return {
+    ports: Math.min(mostHealthCheckPorts, Math.floor(left / 2)),
+    connections: Math.min(mostConnections, Math.floor(left / 4)),
+  };
 }
 
 /** Empty without /proc, as in a bare chroot: the limit is then unknown and nothing is refused. `file`: for tests. */

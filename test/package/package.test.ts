@@ -68,6 +68,7 @@ test('files that the program reads besides its modules are packed', () => {
     'dist/bpf/datapath.bpf.o',
     'dist/shim/heddle-cni',
     'dist/src/agent/server/metrics-thread.js',
+    'dist/src/agent/services/service-health-thread.js',
     'dist/src/lab/programs/echo.js',
     'dist/src/lab/programs/prober.js',
     'examples/demo/web.yaml',

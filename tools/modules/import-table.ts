@@ -131,18 +131,23 @@ export const importTable: readonly ImportLine[] = [
     packages: 'node',
   },
   {
+    of: 'agent/services',
+    may: 'base net kernel cluster model model/services model/services/plan reconcile datapath/nft agent/server',
+    packages: 'node',
+  },
+  {
     of: 'agent/cluster',
     may: 'base net kernel cluster model cni config agent/server',
     packages: 'node',
   },
   {
     of: 'agent',
-    may: 'base net kernel cluster model model/services reconcile datapath cni api config observe pods agent/cluster agent/connections agent/host agent/node-facts/* agent/server',
+    may: 'base net kernel cluster model model/services reconcile datapath cni api config observe pods agent/cluster agent/connections agent/host agent/node-facts/* agent/server agent/services',
     packages: 'node',
   },
   {
     of: 'agent/views',
-    may: 'base net kernel cluster model/* model/services reconcile datapath api observe agent/* agent/node-facts/* agent/server',
+    may: 'base net kernel cluster model/* model/services reconcile datapath api observe agent/* agent/node-facts/* agent/server agent/services',
     packages: 'node',
   },
   { of: 'agent/agent.ts', may: 'agent/views' },

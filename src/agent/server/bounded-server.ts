@@ -3,20 +3,34 @@
 // only its own.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { KernelError } from '../../kernel/errno.ts';
+import type { AddressInfo, Socket, Server as SocketServer } from 'node:net';
+import { isKernelError, KernelError } from '../../kernel/errno.ts';
 
-export interface BoundedServerOptions {
-  /** `192.0.2.1:9655` or `[2001:db8::1]:9655`; port 0 takes a free one. */
-  readonly address: string;
+export interface BoundedHttpOptions {
   readonly maxConnections: number;
-  /** Number of connections that the kernel keeps until they are accepted. */
-  readonly backlog: number;
   answer(path: string, response: ServerResponse): void;
   onConnection?(): void;
   /** Time limit for a client's request, and again for reading the answer. Default 5,000. */
   readonly patienceMs?: number;
 }
+
+export interface BoundedHttp {
+  /** Does not listen. Another server may hand connections to it: `server.emit('connection', socket)`. */
+  readonly server: Server;
+  closeConnections(): void;
+}
+
+export interface ListenOptions {
+  /**
+   * `192.0.2.1:9655` or `[2001:db8::1]:9655`; port 0 takes a free one. `[::]` means all addresses of both families, also
+   * on a kernel without IPv6.
+   */
+  readonly address: string;
+  /** Number of connections that the kernel keeps until they are accepted. */
+  readonly backlog: number;
+}
+
+export interface BoundedServerOptions extends BoundedHttpOptions, ListenOptions {}
 
 export interface BoundedServer {
   /** The actual listen address. */
@@ -35,8 +49,18 @@ const never = 2 ** 31 - 1;
 
 /** Throws KernelError with the kernel's error for the address. */
 export async function listenBounded(options: BoundedServerOptions): Promise<BoundedServer> {
-  const { address, maxConnections, backlog, answer, onConnection } = options;
-  const { patienceMs = enoughMs } = options;
+  const http = boundedHttp(options);
+  const opened = await openListener(http.server, options);
+  const close = (): void => {
+    opened.close();
+    http.closeConnections();
+  };
+  return { ...opened, close };
+}
+
+/** The limits hold for all its connections together, whoever accepts them. */
+export function boundedHttp(options: BoundedHttpOptions): BoundedHttp {
+  const { maxConnections, answer, onConnection, patienceMs = enoughMs } = options;
   const limits = {
     // Each connection has timers below. Node.js would check all connections periodically, even if there are none.
     headersTimeout: 0,
@@ -68,19 +92,27 @@ export async function listenBounded(options: BoundedServerOptions): Promise<Boun
     });
     if (connections.size > maxConnections) oldestOfTheMost(connections)?.destroy();
   });
-  await listen(server, address, backlog);
+  const closeConnections = (): void => {
+    for (const socket of connections.keys()) socket.destroy();
+  };
+  return { server, closeConnections };
+}
+
+/** Throws KernelError with the kernel's error for the address. `close` leaves accepted connections open. */
+export async function openListener(
+  server: SocketServer,
+  { address, backlog }: ListenOptions,
+): Promise<BoundedServer> {
+  const listening = await listenOnFamilies(server, address, backlog);
   const broken = new Promise<never>((_, reject) => {
-    server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
+    server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(listening, error)));
   });
   broken.catch(() => undefined);
   const { port } = server.address() as AddressInfo;
   return {
-    address: `${address.slice(0, address.lastIndexOf(':'))}:${port}`,
+    address: `${listening.slice(0, listening.lastIndexOf(':'))}:${port}`,
     broken,
-    close: () => {
-      server.close();
-      server.closeAllConnections();
-    },
+    close: () => void server.close(),
   };
 }
 
@@ -108,7 +140,24 @@ export function plainText(response: ServerResponse, status: number, text: string
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(text);
 }
 
-function listen(server: Server, address: string, backlog: number): Promise<void> {
+/** Returns the address that was meant. */
+async function listenOnFamilies(
+  server: SocketServer,
+  address: string,
+  backlog: number,
+): Promise<string> {
+  try {
+    await listen(server, address, backlog);
+    return address;
+  } catch (error) {
+    if (!address.startsWith('[::]:') || !isKernelError(error, 'EAFNOSUPPORT')) throw error;
+    const other = address.replace('[::]', '0.0.0.0');
+    await listen(server, other, backlog);
+    return other;
+  }
+}
+
+function listen(server: SocketServer, address: string, backlog: number): Promise<void> {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replaceAll(/[[\]]/g, '');
   return new Promise<void>((resolve, reject) => {

@@ -22,7 +22,7 @@ export interface KeptOpenOptions {
   open(): Promise<Opened>;
   /** Called when the reason why it does not listen changes; undefined: it listens. */
   onProblem(problem: string | undefined): void;
-  readonly log: Logger;
+  readonly log: Pick<Logger, 'info'>;
   readonly backoff?: BackoffOptions;
 }
 

@@ -1,18 +1,17 @@
 // The thread that serves /metrics (metrics-port.ts). Unlike the agent's own thread it may pause, which bounds the cost
-// of a flood of connections. Connections that it has not accepted wait in the kernel, or are refused there.
+// of a flood of connections.
 
 import type { ServerResponse } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorText } from '../../base/errors.ts';
-import { isKernelError } from '../../kernel/errno.ts';
-import { type BoundedServer, listenBounded, plainText } from './bounded-server.ts';
+import { listenBounded, plainText } from './bounded-server.ts';
 import type { FromMetricsThread, ToMetricsThread } from './metrics-port.ts';
+import { pacer } from './pace.ts';
 
 const maxConnections = 16;
 // Under a flood the thread accepts at most the connections waiting in the kernel and then pauses: some 600 connections
 // per second.
-const acceptedAtOnce = 16;
-const pauseMs = 25;
+const pace = pacer({ acceptedAtOnce: 16, pauseMs: 25 });
 
 const waiting: ServerResponse[] = [];
 
@@ -32,37 +31,14 @@ parentPort?.on('message', (scraped: ToMetricsThread) => {
   }
 });
 
-const pause = new Int32Array(new SharedArrayBuffer(4));
-let accepted = 0;
-let windowEndsMs = 0;
-
-/** Called once per connection, with or without a request. */
-function pace(): void {
-  const now = performance.now();
-  if (now > windowEndsMs) {
-    accepted = 0;
-    windowEndsMs = now + pauseMs;
-  }
-  accepted++;
-  if (accepted < acceptedAtOnce) return;
-  Atomics.wait(pause, 0, 0, pauseMs);
-  accepted = 0;
-}
-
-/** A kernel without IPv6 does not have the family; the IPv4 wildcard is then meant. */
-async function listen(address: string): Promise<BoundedServer> {
-  const options = { maxConnections, backlog: maxConnections, answer, onConnection: pace };
-  try {
-    return await listenBounded({ ...options, address });
-  } catch (error) {
-    const other = address.startsWith('[::]:') ? address.replace('[::]', '0.0.0.0') : undefined;
-    if (other === undefined || !isKernelError(error, 'EAFNOSUPPORT')) throw error;
-    return await listenBounded({ ...options, address: other });
-  }
-}
-
 try {
-  const server = await listen(String(workerData));
+  const server = await listenBounded({
+    address: String(workerData),
+    maxConnections,
+    backlog: maxConnections,
+    answer,
+    onConnection: pace,
+  });
   tell({ kind: 'listening', address: server.address });
 } catch (error) {
   tell({ kind: 'refused', text: errorText(error) });
