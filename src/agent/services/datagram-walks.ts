@@ -1,0 +1,107 @@
+// Removes stale entries of UDP from connection tracking (stale-datagrams.ts) after the backends of Services changed.
+
+import { errorText } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { NetworkNamespace } from '../../kernel/namespace.ts';
+import {
+  conntrackCount,
+  conntrackPieces,
+  deleteConntrackEntries,
+} from '../../kernel/netfilter/conntrack.ts';
+import type { ConntrackEntry } from '../../kernel/netfilter/conntrack-record.ts';
+import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import type { StaleDatagrams } from './stale-datagrams.ts';
+
+export interface DatagramWalksOptions {
+  /** What is stale, by the Services as they are when the walk begins. */
+  judge(): (entry: ConntrackEntry) => StaleDatagrams | undefined;
+  readonly log: Pick<Logger, 'info'>;
+  /** `undefined`: the last walk succeeded. */
+  onProblem(text: string | undefined): void;
+  /** Default: the thread's own namespace. */
+  readonly namespace?: NetworkNamespace | undefined;
+}
+
+// Changes of a rollout come in bursts. With this and a walk every client is back within a second.
+const delayMs = 100;
+// In a cluster that always changes, walks take at most a tenth of the time.
+const restPerWalk = 9;
+// A packet that had its mark when the entry was deleted may make the entry again.
+const secondLookMs = 500;
+
+export class DatagramWalks implements Disposable {
+  readonly #options: DatagramWalksOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #isAsked = false;
+  #isStopped = false;
+  #restUntilMs = 0;
+
+  constructor(options: DatagramWalksOptions) {
+    this.#options = options;
+  }
+
+  /** Called after the kernel has the new backends. A walk follows soon. */
+  request(afterMs: number = delayMs): void {
+    if (this.#isStopped) return;
+    this.#isAsked = true;
+    if (this.#timer !== undefined || this.#running !== undefined) return;
+    const waitMs = Math.max(afterMs, this.#restUntilMs - performance.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#running = this.#walk().finally(() => {
+        this.#running = undefined;
+        if (this.#isAsked) this.request();
+      });
+    }, waitMs);
+  }
+
+  [Symbol.dispose](): void {
+    this.#isStopped = true;
+    this.#isAsked = false;
+    clearTimeout(this.#timer);
+  }
+
+  async #walk(): Promise<void> {
+    this.#isAsked = false;
+    const { log, onProblem } = this.#options;
+    const began = performance.now();
+    try {
+      const removed = await removeDatagrams(this.#options);
+      onProblem(undefined);
+      if (removed.size > 0) {
+        log.info({ ...Object.fromEntries(removed) }, 'removed UDP flows that led to no backend');
+        this.request(secondLookMs);
+      }
+    } catch (error) {
+      onProblem(`stale UDP flows could not be removed: ${errorText(error)}`);
+    } finally {
+      const endMs = performance.now();
+      this.#restUntilMs = endMs + restPerWalk * (endMs - began);
+    }
+  }
+}
+
+/** By reason. Throws KernelError. */
+async function removeDatagrams({
+  judge,
+  namespace,
+}: DatagramWalksOptions): Promise<ReadonlyMap<StaleDatagrams, number>> {
+  const removed = new Map<StaleDatagrams, number>();
+  using socket = NetlinkSocket.open({ family: 'netfilter', namespace });
+  if (conntrackCount(socket) === 0) return removed;
+  using deletions = NetlinkSocket.open({ family: 'netfilter', namespace });
+  const why = judge();
+  for await (const piece of conntrackPieces(socket)) {
+    const stale = piece.flatMap((entry) => {
+      const reason = why(entry);
+      return reason === undefined ? [] : [{ entry, reason }];
+    });
+    deleteConntrackEntries(
+      deletions,
+      stale.map(({ entry }) => entry),
+    );
+    for (const { reason } of stale) removed.set(reason, (removed.get(reason) ?? 0) + 1);
+  }
+  return removed;
+}
