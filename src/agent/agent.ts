@@ -2,18 +2,17 @@
 
 import type { SettleCause } from '../api/status.ts';
 import type { Logger } from '../base/log.ts';
-import { BurstMemory, collectGarbage } from '../base/memory/burst-memory.ts';
 import { growNursery } from '../base/memory/nursery.ts';
 import { UndoStack } from '../base/undo.ts';
 import type { AgentConfig } from '../config/schema.ts';
 import { isKernelError } from '../kernel/errno.ts';
-import { releaseFreeMemory } from '../kernel/libc.ts';
 import { subscribe } from '../kernel/netlink/notifications.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { AgentStart } from './agent-start.ts';
 import { apiSources } from './api-sources.ts';
 import { assembleAgent } from './assemble.ts';
+import { burstMemoryOfPods } from './burst.ts';
 import { reportToCluster, reportWhatLasts } from './cluster-reports.ts';
 import { Guard } from './guard.ts';
 import { hostFilter } from './host/filter.ts';
@@ -24,6 +23,7 @@ import type { OwnPart } from './own-problems.ts';
 import type { AgentParts } from './parts.ts';
 import { waitingFor } from './readiness.ts';
 import { RulesWatch } from './rules-watch.ts';
+import { runServices } from './run-services.ts';
 import { type HealthSources, listenHealth } from './server/health.ts';
 import { KeptOpen, type KeptOpenOptions } from './server/kept-open.ts';
 import { openMetricsPort } from './server/metrics-port.ts';
@@ -37,16 +37,6 @@ import { agentViews, type Views } from './views/views.ts';
 
 // Long enough for a burst (an interface with its addresses and routes), short enough not to be noticed.
 const notificationDelayMs = 20;
-// A pod that comes or goes leaves some 250 kB of garbage.
-const burst = {
-  leastChanges: 50,
-  quietMs: 10_000,
-  collect: () => {
-    collectGarbage();
-    releaseFreeMemory();
-  },
-};
-
 export class Agent {
   readonly #parts: AgentParts;
   readonly #start: AgentStart;
@@ -108,6 +98,7 @@ export class Agent {
         },
       }),
       rules.run(),
+      runServices(this.#parts, { signal: stop, onSettled: () => this.#tryReadiness() }),
       this.#followCluster(stop),
       observer.run(stop),
     ]);
@@ -127,6 +118,7 @@ export class Agent {
     for (const socket of this.#sockets) socket.end();
     await Promise.all(this.#ports);
     await this.#settler.stop();
+    await this.#parts.services?.proxy.stop();
     this.#owned[Symbol.dispose]();
     this.#parts.log.info({}, 'stopped; the data path stays');
   }
@@ -138,6 +130,7 @@ export class Agent {
       const began = performance.now();
       const isDue = network.replaceSnapshot(snapshot);
       knownPods.changed();
+      this.#parts.services?.proxy.request();
       this.#settler.spend(performance.now() - began);
       // Nothing is written before the addresses of the API server are known, because routes must not cover them.
       if (this.#readyMs === undefined && !network.isWaiting) await looked;
@@ -170,9 +163,15 @@ export class Agent {
     if (isNews && !network.isWaiting) this.#settler.requestSoon('network', 0);
   }
 
+  // After a failed start, no change of the cluster may follow that would trigger another attempt.
+  #tryReadiness(): void {
+    if (this.#hasPeriod && !this.#parts.network.isWaiting) this.#settled();
+  }
+
   // The data path matches the cluster completely.
   #settled(): void {
     this.#startPeriod();
+    if (this.#parts.services?.proxy.hasSettled === false) return;
     if (this.#readyMs === undefined && waitingFor(this.#parts) === undefined) this.#becomeReady();
   }
 
@@ -195,7 +194,7 @@ export class Agent {
 
   // Independent listeners: an error in one does not affect the others.
   #followSettles(): void {
-    const { applier, network, names, pods, journal, config } = this.#parts;
+    const { applier, network, names, pods, journal, config, services } = this.#parts;
     applier.onSettled('connections', ({ causes, report }) =>
       this.#lookAtConnections(causes, report),
     );
@@ -205,7 +204,7 @@ export class Agent {
     applier.onSettled('metrics of settles', ({ causes, began }) =>
       this.#metrics.settled(causes[0] ?? 'period', (performance.now() - began) / 1000),
     );
-    const burstMemory = this.#owned.use(new BurstMemory(burst));
+    const burstMemory = this.#owned.use(burstMemoryOfPods());
     applier.onSettled('memory after a burst', ({ causes }) => {
       if (causes.includes('endpoint')) burstMemory.noteChange();
     });
@@ -217,6 +216,10 @@ export class Agent {
     applier.onSettled('journal', ({ causes, report, began }) =>
       journal.settled({ causes, report, began, durationMs: performance.now() - began }),
     );
+    // The addresses of nodes, and what has an address, come from the settle.
+    applier.onSettled('Services', ({ causes }) => {
+      if (causes.some((cause) => cause !== 'endpoint')) services?.proxy.request();
+    });
     applier.onSettled('CNI configuration', ({ causes }) => {
       if (this.#readyMs !== undefined) keepConfiguration(this.#parts, causes);
     });
@@ -229,10 +232,7 @@ export class Agent {
     applier.onSettled('own files and pins', ({ causes }) => {
       if (causes.includes('period')) keepOwn(this.#parts, this.#start);
     });
-    // After a failed start, no change of the cluster may follow that would trigger another attempt.
-    applier.onSettled('readiness', () => {
-      if (this.#hasPeriod && !network.isWaiting) this.#settled();
-    });
+    applier.onSettled('readiness', () => this.#tryReadiness());
   }
 
   // If rules could not be written, the connections would stay as they are.

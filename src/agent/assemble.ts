@@ -23,7 +23,6 @@ import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import type { DesiredState } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { nftKey } from '../model/ids.ts';
-import { ServicesModel } from '../model/services/services.ts';
 import { FlowNames } from '../observe/flow-names.ts';
 import { Observer } from '../observe/observer.ts';
 import type { QueueDropSources } from '../observe/queue-drop-counts.ts';
@@ -57,6 +56,7 @@ import { NodePlan } from './node-plan.ts';
 import { OwnProblems } from './own-problems.ts';
 import type { AgentParts } from './parts.ts';
 import { waitingFor } from './readiness.ts';
+import { type ServiceParts, servicesOf } from './service-parts.ts';
 import { type KeptSysctlMemory, sysctlMemory } from './sysctl-memory.ts';
 
 export interface AssembleOptions {
@@ -97,12 +97,7 @@ export function assembleAgent({ config, log, owned }: AssembleOptions): AgentPar
   const after = { traffic, connections, log, journal, periodMs: config.reconcilePeriodMs };
   const applier = new DatapathApplier({ plan: network, ...after });
   const truth = kernelProbe({ socket, maps: datapath.maps });
-  const { reread } = cluster.source;
-  const knownPods = new KnownPods({
-    pods: () => network.snapshot.state.pods,
-    reread,
-    look: kubernetes && ((pod) => kubernetes.lookForPod(pod)),
-  });
+  const knownPods = knownPodsOf(network, cluster);
   const pods: Pods = new Pods({
     store: openStore(config, truth),
     kernel: { ...truth, recover: (name, text) => recoverRecord(truth, name, text) },
@@ -112,16 +107,25 @@ export function assembleAgent({ config, log, owned }: AssembleOptions): AgentPar
     ownPorts: ownPorts(config),
     log,
   });
+  const services = servicesOf(config, { datapath, network, log, journal, owned });
   return {
     ...{ config, log, datapath, reconciler, apiServerWay, sysctlsBefore },
     ...cluster,
     ...{ network, applier, knownPods, pods, journal, connections, host },
     cniConfiguration: cniConfiguration(config, log, pods),
-    ...{ ownProblems: new OwnProblems(), services: new ServicesModel(config.node) },
+    ...{ ownProblems: new OwnProblems(), ...services },
     facts: factWatch({ socket, nft: owned.use(Nftables.open()), datapath, config, log }),
-    ...observation(config, { datapath, socket, pods, drops, traffic }),
+    ...observation(config, { datapath, socket, pods, drops, traffic, ...services }),
     limitsInForce: (endpoint) => limitsInForce(socket, endpoint),
   };
+}
+
+function knownPodsOf(network: NodePlan, { source, kubernetes }: ClusterParts): KnownPods {
+  return new KnownPods({
+    pods: () => network.snapshot.state.pods,
+    reread: source.reread,
+    look: kubernetes && ((pod) => kubernetes.lookForPod(pod)),
+  });
 }
 
 function vethWiring(host: HostLooks): VethWiring {
@@ -187,11 +191,12 @@ interface ObservationParts extends Pick<ReconcilerParts, 'datapath' | 'socket'> 
   readonly pods: Pods;
   readonly drops: NftDrops;
   readonly traffic: TrafficCounts;
+  readonly services: ServiceParts | undefined;
 }
 
 function observation(
   config: AgentConfig,
-  { datapath, socket, pods, drops, traffic }: ObservationParts,
+  { datapath, socket, pods, drops, traffic, services }: ObservationParts,
 ): Pick<AgentParts, 'observer' | 'names' | 'queueDrops'> {
   const names = new FlowNames({
     node: config.node,
@@ -199,7 +204,10 @@ function observation(
     endpoints: pods.live,
   });
   const queues = queueDropSources(socket, () => pods.endpoints());
-  const ruleDrops = (): readonly NftDrop[] => drops.byReason();
+  const ruleDrops = (): readonly NftDrop[] => [
+    ...drops.byReason(),
+    ...(services?.drops.byReason() ?? []),
+  ];
   const { maps } = datapath;
   const observer = new Observer({ maps, names, queues, traffic, ruleDrops });
   return { observer, names, queueDrops: queues.drops };

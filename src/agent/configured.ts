@@ -6,6 +6,7 @@ import { splitListenAddress } from '../config/listen-address.ts';
 import type { AgentConfig } from '../config/schema.ts';
 import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/load/loader.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
+import { findCgroupRoot } from '../kernel/requirements.ts';
 import type { ModelConfig } from '../model/desired.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import { parsePort } from '../net/port.ts';
@@ -80,8 +81,10 @@ export function loadConfigured(config: AgentConfig): Datapath {
     pinDir,
     object: readDatapathObject(),
     sizes: { endpointEntries, addressEntries, routeEntries, flowEntries, services },
+    services: services.mode === 'on',
     constants: {
       events_per_second_per_cpu: config.eventsPerSecond,
+      services_on: services.mode === 'on' ? 1 : 0,
       node_netns_cookie: namespace.cookie(),
     },
   });
@@ -89,6 +92,7 @@ export function loadConfigured(config: AgentConfig): Datapath {
 
 export function modelConfig(config: AgentConfig): ModelConfig {
   const { node, mode, mtuBytes, masquerade, nonMasqueradeCidrs, podCidrs, vxlan } = config;
+  const { services, cgroupRoot } = config;
   return {
     nodeName: node,
     mode,
@@ -97,5 +101,6 @@ export function modelConfig(config: AgentConfig): ModelConfig {
     nonMasqueradeCidrs,
     podCidrs,
     vxlan,
+    socketCgroup: services.mode === 'on' ? (cgroupRoot ?? findCgroupRoot()) : undefined,
   };
 }

@@ -5,7 +5,6 @@ import type { AgentConfig } from '../config/schema.ts';
 import type { Datapath } from '../datapath/load/loader.ts';
 import type { DesiredState } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
-import type { ServicesModel } from '../model/services/services.ts';
 import type { Bandwidth } from '../net/bandwidth.ts';
 import type { FlowNames } from '../observe/flow-names.ts';
 import type { Observer } from '../observe/observer.ts';
@@ -22,6 +21,8 @@ import type { Journal } from './journal.ts';
 import type { FactWatch } from './node-facts/fact-watch.ts';
 import type { NodePlan } from './node-plan.ts';
 import type { OwnProblems } from './own-problems.ts';
+import type { ServiceParts } from './service-parts.ts';
+import type { SeenServices } from './services/seen.ts';
 import type { KeptSysctlMemory } from './sysctl-memory.ts';
 
 export interface AgentParts extends ClusterParts {
@@ -36,8 +37,10 @@ export interface AgentParts extends ClusterParts {
   /** Receives each snapshot. */
   readonly knownPods: KnownPods;
   readonly pods: Pods;
-  /** Follows the snapshot when it is asked. */
-  readonly services: ServicesModel;
+  /** Follows the snapshot when it is called. */
+  readonly seeServices: () => SeenServices;
+  /** Absent: Services are somebody else's. */
+  readonly services: ServiceParts | undefined;
   readonly observer: Observer;
   readonly names: FlowNames;
   readonly journal: Journal;

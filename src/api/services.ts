@@ -1,9 +1,13 @@
-// Services, as Kubernetes' rules want them on this node. Another program translates them: Heddle does not do so yet.
+// Services, as Kubernetes' rules want them on this node.
+
+/** Who translates Services on this node (`services.mode`). */
+export type ServiceTranslator = 'heddle' | 'another program';
 
 export type ServiceProtocol = 'TCP' | 'UDP' | 'SCTP';
 
 /** GET /v1/services: ServiceSummary[], ordered by name; only Services that have frontends. */
 export interface ServiceSummary {
+  readonly translatedBy: ServiceTranslator;
   /** `shop/web` */
   readonly name: string;
   readonly type: string;
@@ -35,6 +39,7 @@ export interface BackendCounts {
 
 /** GET /v1/services?name=shop/web (or `web`, in any namespace): ServiceView[]. */
 export interface ServiceView {
+  readonly translatedBy: ServiceTranslator;
   readonly name: string;
   readonly type: string;
   readonly internalPolicy: TrafficPolicyName;
@@ -83,6 +88,7 @@ export interface BackendView {
 
 /** GET /v1/services/explain?from=shop/web-1&to=10.96.0.10:80/udp */
 export interface ServiceExplanation {
+  readonly translatedBy: ServiceTranslator;
   readonly from: { readonly kind: 'pod' | 'node' | 'outside'; readonly address: string };
   readonly to: {
     readonly address: string;

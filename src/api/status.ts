@@ -5,6 +5,7 @@
 import type { ApiServerView } from './api-server.ts';
 import type { MapFill } from './maps.ts';
 import type { NodeProblem, ProblemKind } from './problem.ts';
+import type { ServiceTranslator } from './services.ts';
 
 /** GET /v1/status */
 export interface NodeStatus {
@@ -51,8 +52,9 @@ export interface ClusterView {
   readonly complete: boolean;
   readonly nodes: number;
   readonly pods: number;
-  /** Number of Services with an address. This version implements none of them; they are left to kube-proxy. */
+  /** Number of Services with an address. */
   readonly services: number;
+  readonly servicesBy: ServiceTranslator;
   readonly problems: readonly ProblemView[];
   /** Only if cluster state comes from an API server. */
   readonly apiServer?: ApiServerView;

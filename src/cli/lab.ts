@@ -199,7 +199,17 @@ function setting(
   text: string,
   previous: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const [, key, value] = /^([a-zA-Z]+)=(.*)$/s.exec(text) ?? [];
+  const [, key, value] = /^([a-zA-Z.]+)=(.*)$/s.exec(text) ?? [];
   if (key === undefined || value === undefined) throw new InvalidArgumentError('is not KEY=VALUE');
-  return { ...previous, [key]: parse(value) as unknown };
+  return withSetting(previous, key.split('.'), parse(value));
+}
+
+function withSetting(
+  previous: Readonly<Record<string, unknown>>,
+  [first = '', ...rest]: readonly string[],
+  value: unknown,
+): Record<string, unknown> {
+  if (rest.length === 0) return { ...previous, [first]: value };
+  const below = (previous[first] ?? {}) as Readonly<Record<string, unknown>>;
+  return { ...previous, [first]: withSetting(below, rest, value) };
 }

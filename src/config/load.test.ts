@@ -36,6 +36,8 @@ test('a minimal configuration gets every default', () => {
     routeEntries: 16_384,
     eventsPerSecond: 1000,
     services: {
+      mode: 'off',
+      healthAddress: 'none',
       frontendEntries: 262_144,
       slotEntries: 1_048_576,
       rangeEntries: 65_536,
@@ -199,7 +201,7 @@ test('an API server is configured by file or by flags, with paths relative to th
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
   const help = agentCommand().configureHelp({ helpWidth: 1000 }).helpInformation();
-  assert.equal(flags.length, 38);
+  assert.equal(flags.length, 40);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

@@ -7,6 +7,8 @@ import type { KubernetesSettings } from '../cluster/kubernetes/client/settings.t
 import { type Port, parsePort } from '../net/port.ts';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
 import { clashes, isLoopback, splitListenAddress } from './listen-address.ts';
+import { type ServicesConfig, servicesSchema } from './services-schema.ts';
+import { whole } from './whole.ts';
 
 export interface AgentConfig {
   readonly node: string;
@@ -39,13 +41,7 @@ export interface AgentConfig {
   readonly addressEntries: number;
   readonly routeEntries: number;
   readonly eventsPerSecond: number;
-  /** Sizes of the maps of Services. */
-  readonly services: {
-    readonly frontendEntries: number;
-    readonly slotEntries: number;
-    readonly rangeEntries: number;
-    readonly affinityEntries: number;
-  };
+  readonly services: ServicesConfig;
 }
 
 /** Exactly one of the two is set. */
@@ -269,22 +265,7 @@ const keys: z.ZodType<AgentConfig> = z.strictObject(
       .describe(
         'maximum flow events per second and CPU; each pod has a twentieth of this in addition',
       ),
-    services: z
-      .strictObject({
-        frontendEntries: whole(64, 16_777_216)
-          .default(262_144)
-          .describe('maximum number of addresses and ports of all Services'),
-        slotEntries: whole(64, 16_777_216)
-          .default(1_048_576)
-          .describe('maximum number of backends of all Services; twice as many while they change'),
-        rangeEntries: whole(64, 1_048_576)
-          .default(65_536)
-          .describe('maximum number of loadBalancerSourceRanges of all ports of Services'),
-        affinityEntries: whole(64, 16_777_216)
-          .default(65_536)
-          .describe('number of clients remembered for sessionAffinity'),
-      })
-      .prefault({}),
+    services: servicesSchema,
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'is not a map of keys' : undefined) },
 );
@@ -296,14 +277,6 @@ export const configSchema: z.ZodType<AgentConfig> = keys.superRefine(
     context.addIssue({ code: 'custom', message, path: ['metrics', 'address'] });
   },
 );
-
-function whole(
-  least: number,
-  most: number,
-  error = `is not a whole number (${least}-${most})`,
-): z.ZodNumber {
-  return z.number({ error }).int({ error }).min(least, { error }).max(most, { error });
-}
 
 function parsed<In, Out extends Port | Prefix>(
   value: In,

@@ -19,6 +19,11 @@ type NamesIn<Section extends string> = {
 /** Programs that attach to interfaces. */
 export type InterfaceHook = NamesIn<'tc'>;
 
+/** Programs that attach to a cgroup. */
+export const socketHooks: readonly ProgramName[] = (
+  Object.keys(programSections) as ProgramName[]
+).filter((name) => programSections[name].startsWith('cgroup/'));
+
 /**
  * `sections`: by program. Throws for a section without a hook of these kinds, because its program could not be
  * attached.

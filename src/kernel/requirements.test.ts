@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { checkHost, findCgroup2Mount, type HostSupport } from './requirements.ts';
+import { checkHost, findCgroup2Mount, findCgroupRoot, type HostSupport } from './requirements.ts';
 
 const mounts = `proc /proc proc rw 0 0
 cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0
@@ -45,6 +45,19 @@ test('cgroup v2 is found at its mount point', () => {
   assert.equal(findCgroup2Mount(hybrid), '/sys/fs/cgroup/unified');
   assert.equal(findCgroup2Mount('none /mnt/a\\040b cgroup2 rw 0 0'), '/mnt/a b');
   assert.equal(findCgroup2Mount('proc /proc proc rw 0 0'), undefined);
+});
+
+test("a container finds the root of the node's cgroups", () => {
+  const own = '30 23 0:26 / /sys/fs/cgroup ro,nosuid - cgroup2 cgroup2 rw';
+  const nodes = '40 23 0:26 /../../.. /host/sys/fs/cgroup ro shared:9 - cgroup2 cgroup2 rw';
+  const other = '50 23 0:27 / /proc rw - proc proc rw';
+  assert.equal(findCgroupRoot([own, nodes, other].join('\n')), '/host/sys/fs/cgroup');
+  assert.equal(findCgroupRoot([other, own].join('\n')), '/sys/fs/cgroup');
+  assert.equal(
+    findCgroupRoot([own, own.replace('/sys', '/also/sys')].join('\n')),
+    '/sys/fs/cgroup',
+  );
+  assert.equal(findCgroupRoot(other), undefined);
 });
 
 test('a missing libbpf is reported with its remedy', () => {

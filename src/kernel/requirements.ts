@@ -64,6 +64,23 @@ export function findCgroup2Mount(mounts: string = readMounts()): string | undefi
 }
 
 /**
+ * The root of the cgroup v2 hierarchy, as far as it is mounted. A container's own mount begins at the container's cgroup;
+ * in one of the node's folders, the root is above that: `/../../..`. Linux: cgroup_namespaces(7).
+ */
+export function findCgroupRoot(
+  mountInfo: string = readFileSync('/proc/self/mountinfo', 'utf8'),
+): string | undefined {
+  const found = mountInfo.split('\n').flatMap((line) => {
+    const [place = '', kind = ''] = line.split(' - ');
+    const [, , , root = '', path] = place.split(' ');
+    if (!kind.startsWith('cgroup2 ') || path === undefined) return [];
+    return [{ path: unescapeMount(path), above: root.split('/..').length }];
+  });
+  const highest = Math.max(...found.map(({ above }) => above));
+  return found.find(({ above }) => above === highest)?.path;
+}
+
+/**
  * Mounts the BPF file system if it is not mounted; returns true if it did. Throws KernelError without the permission.
  */
 export function mountBpffs(target: string = bpffsPath): boolean {

@@ -24,6 +24,8 @@ export interface ModelConfig {
   /** Ranges that must contain every Node's pod ranges; absent or empty: any range that passes the other checks. */
   readonly podCidrs?: readonly Prefix[] | undefined;
   readonly vxlan: { readonly port: number; readonly vni: number };
+  /** The cgroup whose processes reach Services by their sockets; absent: none do. */
+  readonly socketCgroup?: string | undefined;
   /** False: the kernel has no `socket` expression in nftables, so `podSources` stays empty. Absent: it has. */
   readonly matchesSockets?: boolean | undefined;
 }
@@ -186,5 +188,7 @@ export interface DesiredState {
   readonly held: HeldClaims;
   /** From the configuration: ranges that contain all pod ranges. */
   readonly podCidrs?: readonly Prefix[] | undefined;
+  /** As well. */
+  readonly socketCgroup?: string | undefined;
   readonly problems: readonly ModelProblem[];
 }

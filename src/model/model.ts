@@ -110,6 +110,7 @@ export class Model {
       ),
       endpoints,
       unclaimed,
+      socketCgroup: this.#config.socketCgroup,
     };
   }
 }

@@ -6,7 +6,7 @@ import type { Datapath } from '../../datapath/load/loader.ts';
 import { namedAsOurs } from '../../datapath/our-programs.ts';
 import type { Nftables } from '../../kernel/netfilter/nftables.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
-import { findCgroup2Mount } from '../../kernel/requirements.ts';
+import { findCgroupRoot } from '../../kernel/requirements.ts';
 import { FactWatch } from './fact-watch.ts';
 import { nodeFacts } from './node-facts.ts';
 import { CgroupPrograms } from './observed/cgroup-programs.ts';
@@ -31,6 +31,6 @@ export function factWatch({ socket, nft, datapath, config, log }: FactWatchOptio
     isOwnProgram: (id) => ownIds.has(id),
     isOurs: (id) => ownIds.has(id) || isNamedAsOurs(id),
   });
-  const cgroups = new CgroupPrograms(config.cgroupRoot ?? findCgroup2Mount());
+  const cgroups = new CgroupPrograms(config.cgroupRoot ?? findCgroupRoot());
   return new FactWatch(new NodeObserver({ socket, nft, programs, cgroups }), nodeFacts, log);
 }

@@ -14,7 +14,7 @@ import { delNeighbour, listNeighbours } from '../../kernel/netlink/neighbour.ts'
 import { delRoute, listRoutes } from '../../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
-import { nftTableName, routeProtocol } from '../../model/ids.ts';
+import { nftTableName, routeProtocol, serviceTableName } from '../../model/ids.ts';
 import { sysctlMemory } from '../sysctl-memory.ts';
 import { removeOurCni } from './cni.ts';
 import { removeFiles, removeIfEmpty } from './files.ts';
@@ -101,7 +101,8 @@ function removeNextHops(socket: NetlinkSocket): number {
 
 function removeNftables(): number {
   using nftables = Nftables.open();
-  return nftables.deleteTable('inet', nftTableName) ? 1 : 0;
+  const names = [nftTableName, serviceTableName];
+  return names.filter((name) => nftables.deleteTable('inet', name)).length;
 }
 
 // An error of the kernel, for example for a value from a damaged file, does not stop the other removals.

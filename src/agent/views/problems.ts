@@ -98,7 +98,7 @@ function failureProblem(failures: readonly TableFailure[]): readonly NodeProblem
 
 /** Problems of this node and its endpoints. */
 function ownProblems(parts: AgentParts): readonly NodeProblem[] {
-  const { network, pods, facts, cniConfiguration, ownProblems: own, writer } = parts;
+  const { network, services, pods, facts, cniConfiguration, ownProblems: own, writer } = parts;
   // Before the cluster is known, nothing counts as missing.
   const problems = network.isWaiting ? [] : network.desired.problems;
   const all = (kind: NodeProblem['kind'], texts: readonly string[]): readonly NodeProblem[] =>
@@ -108,6 +108,8 @@ function ownProblems(parts: AgentParts): readonly NodeProblem[] {
     ...problems.map(({ object, text }) => {
       return { kind: 'network', subject: object, text: `${object}: ${text}` } as const;
     }),
+    ...all('service', services?.proxy.problems ?? []),
+    ...(services?.health.problems ?? []).map((each) => ({ kind: 'service', ...each }) as const),
     ...factProblems(facts.views),
     ...pods.problems(),
     ...all('cni-configuration', cniConfiguration.problems),

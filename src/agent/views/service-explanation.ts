@@ -15,7 +15,7 @@ import { type Address, addressFamily, addressOf, parseAddress } from '../../net/
 import { parsePort } from '../../net/port.ts';
 import type { AgentParts } from '../parts.ts';
 import type { ServiceQuery } from '../server/services.ts';
-import { backendViews, frontendView, outcomeText, seenServices } from './services.ts';
+import { backendViews, frontendView, outcomeText, translatorOf } from './services.ts';
 
 /** Throws InputError for a client or destination that cannot be read or is not on this node. */
 export function explainService(
@@ -24,12 +24,12 @@ export function explainService(
 ): ServiceExplanation {
   const to = destinationOf(text);
   const client = clientOf(parts, from, to.address);
-  const { tables, context } = seenServices(parts);
+  const { tables, context } = parts.seeServices();
   const resolution = resolve(tables, context, { client, to });
-  return { from: client, to, ...explained(resolution) };
+  return { translatedBy: translatorOf(parts), from: client, to, ...explained(resolution) };
 }
 
-type Explained = Omit<ServiceExplanation, 'from' | 'to'>;
+type Explained = Omit<ServiceExplanation, 'translatedBy' | 'from' | 'to'>;
 
 function explained(resolution: Resolution): Explained {
   switch (resolution.kind) {

@@ -8,8 +8,9 @@ import { parseAddress } from '../../net/address.ts';
 import type { Port } from '../../net/port.ts';
 import { parsePrefix } from '../../net/prefix.ts';
 import type { AgentParts } from '../parts.ts';
+import { serviceLook } from '../services/seen.ts';
 import { explainService } from './service-explanation.ts';
-import { seenServices, serviceSummaries, serviceViews } from './services.ts';
+import { serviceSummaries, serviceViews } from './services.ts';
 
 const web = serviceOf('web', {
   ...{ type: 'LoadBalancer', externalPolicy: 'Local', affinitySeconds: 600 },
@@ -51,7 +52,9 @@ function partsWith(service: ClusterService): AgentParts {
   const pod = { namespace: 'shop', name: 'client' };
   const known = {
     config: { node: 'n1' },
-    services: new ServicesModel('n1'),
+    seeServices: serviceLook(new ServicesModel('n1'), {
+      ...{ node: 'n1', cluster: () => state, nodes: () => nodes, occupied: () => undefined },
+    }),
     pods: { endpoints: () => [{ pod, addresses: [parseAddress('10.78.1.9')] }] },
     network: { snapshot: { state }, desired: { nodes }, host: { uplinks: [] } },
   };
@@ -61,8 +64,9 @@ function partsWith(service: ClusterService): AgentParts {
 const parts = partsWith(web);
 
 test('a list has one line per Service, and names what it claims and does not get', () => {
-  assert.deepEqual(JSON.parse(JSON.stringify(serviceSummaries(seenServices(parts)))), [
+  assert.deepEqual(JSON.parse(JSON.stringify(serviceSummaries(parts.seeServices(), 'heddle'))), [
     {
+      translatedBy: 'heddle',
       ...{ name: 'shop/web', type: 'LoadBalancer', clusterAddresses: ['10.96.0.1'] },
       otherAddresses: ['203.0.113.1', '10.77.0.12'],
       ports: [{ name: 'http', port: 80, protocol: 'TCP', nodePort: 30_080 }],
@@ -74,14 +78,14 @@ test('a list has one line per Service, and names what it claims and does not get
 
 test('a Service is found by its name, with or without the namespace', () => {
   const names = (wanted: string) =>
-    serviceViews(seenServices(parts), wanted).map(({ name }) => name);
+    serviceViews(parts.seeServices(), wanted, 'heddle').map(({ name }) => name);
   assert.deepEqual(names('shop/web'), ['shop/web']);
   assert.deepEqual(names('web'), ['shop/web']);
   assert.deepEqual(names('other/web'), []);
 });
 
 test('a Service shows each frontend once, and why each backend is not used', () => {
-  const [view] = serviceViews(seenServices(parts), 'web');
+  const [view] = serviceViews(parts.seeServices(), 'web', 'heddle');
   assert.deepEqual(
     view?.frontends.map(({ kind, address, port, problem }) => [kind, address, port, problem]),
     [

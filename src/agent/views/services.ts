@@ -6,42 +6,36 @@ import type {
   FrontendView,
   ServicePortBackends,
   ServiceSummary,
+  ServiceTranslator,
   ServiceView,
 } from '../../api/services.ts';
 import { type Backend, stateOf } from '../../model/services/backends.ts';
 import type { CompiledPort, CompiledService } from '../../model/services/compiled.ts';
 import { type Frontend, frontendKey, frontendsOf } from '../../model/services/frontend.ts';
-import { claimFlaw, type ServiceContext } from '../../model/services/resolve.ts';
+import { claimFlaw } from '../../model/services/resolve.ts';
 import type { BackendSelection, SelectionRule } from '../../model/services/selection.ts';
-import type { ServiceTables } from '../../model/services/services.ts';
-import { takenAddresses } from '../../model/services/taken-addresses.ts';
 import type { AgentParts } from '../parts.ts';
+import type { SeenServices } from '../services/seen.ts';
 
-/** The Services with what their rules depend on. */
-export interface SeenServices {
-  readonly tables: ServiceTables;
-  readonly context: ServiceContext;
+export function translatorOf({ services }: Pick<AgentParts, 'services'>): ServiceTranslator {
+  return services === undefined ? 'another program' : 'heddle';
 }
 
-export function seenServices({ config, network, services }: AgentParts): SeenServices {
-  const { nodes } = network.desired;
-  return {
-    tables: services.follow(network.snapshot.state),
-    context: {
-      nodePortAddresses: nodes.get(config.node)?.addresses ?? [],
-      taken: takenAddresses({ nodes, occupied: network.host.occupied }),
-    },
-  };
-}
-
-export function serviceSummaries(seen: SeenServices): readonly ServiceSummary[] {
+export function serviceSummaries(
+  seen: SeenServices,
+  translatedBy: ServiceTranslator,
+): readonly ServiceSummary[] {
   return [...seen.tables.compiled]
     .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([name, compiled]) => summaryOf(seen, name, compiled));
+    .map(([name, compiled]) => ({ translatedBy, ...summaryOf(seen, name, compiled) }));
 }
 
 /** `wanted`: `shop/web`, or `web` in any namespace. */
-export function serviceViews(seen: SeenServices, wanted: string): readonly ServiceView[] {
+export function serviceViews(
+  seen: SeenServices,
+  wanted: string,
+  translatedBy: ServiceTranslator,
+): readonly ServiceView[] {
   const { compiled } = seen.tables;
   const exact = compiled.get(wanted);
   const found: readonly (readonly [string, CompiledService])[] = wanted.includes('/')
@@ -49,10 +43,14 @@ export function serviceViews(seen: SeenServices, wanted: string): readonly Servi
       ? []
       : [[wanted, exact]]
     : [...compiled].filter(([, { service }]) => service.name === wanted);
-  return found.map(([name, each]) => viewOf(seen, name, each));
+  return found.map(([name, each]) => ({ translatedBy, ...viewOf(seen, name, each) }));
 }
 
-function summaryOf(seen: SeenServices, name: string, compiled: CompiledService): ServiceSummary {
+function summaryOf(
+  seen: SeenServices,
+  name: string,
+  compiled: CompiledService,
+): Omit<ServiceSummary, 'translatedBy'> {
   const { service, ports } = compiled;
   const frontends = frontendViews(seen, name, compiled);
   const others = frontends.flatMap(({ kind, address }) =>
@@ -71,7 +69,11 @@ function summaryOf(seen: SeenServices, name: string, compiled: CompiledService):
   };
 }
 
-function viewOf(seen: SeenServices, name: string, compiled: CompiledService): ServiceView {
+function viewOf(
+  seen: SeenServices,
+  name: string,
+  compiled: CompiledService,
+): Omit<ServiceView, 'translatedBy'> {
   const { service, ports, healthCheck } = compiled;
   const frontends = frontendViews(seen, name, compiled);
   const { internalPolicy = 'Cluster', externalPolicy = 'Cluster' } = service;

@@ -20,6 +20,7 @@ import type { TableStatus } from '../../reconcile/status.ts';
 import type { AgentParts } from '../parts.ts';
 import { apiServerView } from './api-server.ts';
 import { clusterProblems, healthProblems } from './problems.ts';
+import { translatorOf } from './services.ts';
 
 const processStart = 0 as Moment;
 
@@ -52,6 +53,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
       nodes: state.nodes.size,
       pods: state.pods.size,
       services: addressedServices(state.services),
+      servicesBy: translatorOf(parts),
       problems: clusterProblems(problems),
       ...(kubernetes === undefined ? {} : { apiServer: apiServerView(kubernetes.state) }),
     },

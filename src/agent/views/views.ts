@@ -10,7 +10,7 @@ import type { AgentParts } from '../parts.ts';
 import type { ServiceSources } from '../server/services.ts';
 import { mapFill } from './maps.ts';
 import { explainService } from './service-explanation.ts';
-import { seenServices, serviceSummaries, serviceViews } from './services.ts';
+import { serviceSummaries, serviceViews, translatorOf } from './services.ts';
 import { health, nodeStatus, tableView } from './status.ts';
 
 export interface Views {
@@ -25,9 +25,11 @@ export interface Views {
 }
 
 export function agentViews(parts: AgentParts, start: () => StartTimes): Views {
-  const { datapath, observer, reconciler, pods } = parts;
+  const { datapath, observer, reconciler, services, pods } = parts;
   const version = packageVersion();
-  const tables = (): TableView[] => reconciler.status().map(tableView);
+  const translatedBy = translatorOf(parts);
+  const tables = (): TableView[] =>
+    [...reconciler.status(), ...(services?.proxy.tables ?? [])].map(tableView);
   const maps = (): readonly MapFill[] =>
     mapFill({ maps: datapath.maps, tables, flowEntries: () => observer.flowEntries });
   return {
@@ -43,8 +45,8 @@ export function agentViews(parts: AgentParts, start: () => StartTimes): Views {
         .map((endpoint) => endpointView(endpoint, parts)),
     nodes: () => nodeViews(parts),
     services: {
-      list: () => serviceSummaries(seenServices(parts)),
-      find: (name) => serviceViews(seenServices(parts), name),
+      list: () => serviceSummaries(parts.seeServices(), translatedBy),
+      find: (name) => serviceViews(parts.seeServices(), name, translatedBy),
       explain: (query) => explainService(parts, query),
     },
   };

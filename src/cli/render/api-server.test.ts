@@ -11,6 +11,7 @@ const cluster: ClusterView = {
   nodes: 2,
   pods: 6,
   services: 0,
+  servicesBy: 'another program',
   problems: [],
 };
 const apiServer: ApiServerView = {

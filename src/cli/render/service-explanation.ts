@@ -1,7 +1,7 @@
 // `heddle services explain`: the first line is the answer.
 
 import type { ServiceExplanation } from '../../api/services.ts';
-import { frontendText, hostText, notTranslated, renderBackends } from './services.ts';
+import { frontendText, hostText, renderBackends, translatorText } from './services.ts';
 import type { Style } from './style.ts';
 import { plural } from './units.ts';
 
@@ -10,7 +10,7 @@ export function renderExplanation(explanation: ServiceExplanation, style: Style)
   const of = service === undefined ? [] : [`Service ${service}`];
   const at = frontend === undefined ? [] : [`${frontend.kind} ${frontendText(frontend)}`];
   return [
-    notTranslated,
+    translatorText(explanation.translatedBy),
     '',
     headline(explanation, style),
     ...[...of, ...at, ...reasons].map((line) => `  ${line}`),

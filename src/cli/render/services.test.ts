@@ -7,10 +7,14 @@ import type {
   ServiceView,
 } from '../../api/services.ts';
 import { renderExplanation } from './service-explanation.ts';
-import { notTranslated, renderServiceList, renderServices } from './services.ts';
+import { renderServiceList, renderServices, translatorText } from './services.ts';
+
+const notTranslated = translatorText('another program');
+
 import { plain } from './style.ts';
 
 const summary: ServiceSummary = {
+  translatedBy: 'another program',
   ...{ name: 'shop/web', type: 'NodePort', clusterAddresses: ['10.96.0.1', 'fd00::1'] },
   otherAddresses: ['10.77.0.12'],
   ports: [
@@ -46,6 +50,7 @@ test('of many problems the first are shown', () => {
 
 test('a Service is shown with its frontends and backends', () => {
   const view: ServiceView = {
+    translatedBy: 'another program',
     ...{ name: 'shop/web', type: 'LoadBalancer', internalPolicy: 'Cluster' },
     ...{ externalPolicy: 'Local', affinitySeconds: 600, sourceRanges: ['198.51.100.0/24'] },
     healthCheck: { port: 32_000, localEndpoints: 1 },
@@ -88,6 +93,7 @@ test('an explanation begins with the answer', () => {
   assert.equal(
     renderExplanation(
       {
+        translatedBy: 'another program',
         from: { kind: 'pod', address: '10.78.1.9' },
         to: { address: '10.96.0.1', port: 80, protocol: 'TCP' },
         ...{ outcome: 'backends', reasons: ['traffic policy Cluster', 'every ready backend'] },
@@ -111,6 +117,7 @@ BACKEND         STATE      NODE            ZONE  USED
 [fd00::2]:8080  not ready  -               -     no: not ready`,
   );
   const none: ServiceExplanation = {
+    translatedBy: 'another program',
     from: { kind: 'outside', address: '192.0.2.1' },
     to: { address: '2001:db8::1', port: 80, protocol: 'UDP' },
     ...{ outcome: 'no service', reasons: ['no Service has it'], backends: [] },

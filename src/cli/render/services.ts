@@ -6,15 +6,19 @@ import type {
   ServicePortBackends,
   ServicePortView,
   ServiceSummary,
+  ServiceTranslator,
   ServiceView,
 } from '../../api/services.ts';
 import { type Column, renderColumns } from './columns.ts';
 import type { Style } from './style.ts';
 import { formatCount, formatDuration, plural } from './units.ts';
 
-/** Shown first, so that no one takes the screen for what this node does. */
-export const notTranslated =
-  "Heddle does not translate Services yet: another program (kube-proxy) does. Kubernetes' rules ask for this on this node:";
+/** Shown first: whether the screen is what Heddle does, or what another program should do. */
+export function translatorText(translatedBy: ServiceTranslator): string {
+  return translatedBy === 'heddle'
+    ? 'Heddle translates Services on this node.'
+    : "Another program (kube-proxy) translates Services on this node. Kubernetes' rules ask for this:";
+}
 
 const listColumns: readonly Column[] = [
   { heading: 'SERVICE' },
@@ -27,7 +31,8 @@ const listColumns: readonly Column[] = [
 ];
 
 export function renderServiceList(services: readonly ServiceSummary[], style: Style): string {
-  if (services.length === 0) return 'the cluster has no Service with a cluster address';
+  const [first] = services;
+  if (first === undefined) return 'the cluster has no Service with a cluster address';
   const rows = services.map(({ name, type, backends, ports, ...rest }) => [
     name,
     type,
@@ -43,7 +48,7 @@ export function renderServiceList(services: readonly ServiceSummary[], style: St
   const shown = problems.slice(0, shownProblems);
   const more = problems.length - shown.length;
   return [
-    notTranslated,
+    translatorText(first.translatedBy),
     '',
     renderColumns(listColumns, rows, style),
     ...shown,
@@ -54,7 +59,8 @@ export function renderServiceList(services: readonly ServiceSummary[], style: St
 const shownProblems = 20;
 
 export function renderServices(services: readonly ServiceView[], style: Style): string {
-  return [notTranslated, ...services.map((service) => serviceText(service, style))].join('\n\n');
+  const by = services.slice(0, 1).map(({ translatedBy }) => translatorText(translatedBy));
+  return [...by, ...services.map((service) => serviceText(service, style))].join('\n\n');
 }
 
 function serviceText(service: ServiceView, style: Style): string {

@@ -26,6 +26,7 @@ const healthy: NodeStatus = {
     nodes: 2,
     pods: 6,
     services: 0,
+    servicesBy: 'another program',
     problems: [],
   },
   lastChange: { at: '2026-03-01T11:59:48Z', cause: 'cluster', durationMs: 4.2, writes: 6 },
@@ -231,10 +232,7 @@ test('an error caused by what the agent waits for is shown after the wait', () =
 test('Services are reported as left to kube-proxy, if there are any', () => {
   const cluster = { ...healthy.cluster, services: 3 };
   const lines = renderStatus({ ...healthy, cluster }, { now, style: plain }).split('\n');
-  assert.equal(
-    lines[2],
-    '  services   3, left to kube-proxy: this version does not implement Services',
-  );
+  assert.equal(lines[2], '  services   3, left to kube-proxy (services.mode is off)');
 });
 
 test('DEGRADED is coloured on a terminal, and nothing is with NO_COLOR', () => {

@@ -97,12 +97,11 @@ function clusterText({ cluster }: NodeStatus): string {
   return `${cluster.source} (${size}${partly})`;
 }
 
-/** Shown so that no one expects this node to implement Services. */
-function servicesLine({ cluster: { services } }: NodeStatus): string[] {
+function servicesLine({ cluster: { services, servicesBy } }: NodeStatus): string[] {
   if (services === 0) return [];
-  return [
-    line('services', `${services}, left to kube-proxy: this version does not implement Services`),
-  ];
+  const by =
+    servicesBy === 'heddle' ? 'translated by Heddle' : 'left to kube-proxy (services.mode is off)';
+  return [line('services', `${services}, ${by}`)];
 }
 
 function lastChange({ lastChange: change }: NodeStatus, now: Date): string {

@@ -1,7 +1,7 @@
 // Which program runs where: both hooks of every pod's host interface and of the far end of its queue, the uplinks, the
-// VXLAN device. The table itself supports any kind of target.
+// VXLAN device, and the cgroup whose processes reach Services by their sockets.
 
-import { memoize } from '../../base/memoize.ts';
+import { memoize, memoizeLast } from '../../base/memoize.ts';
 import type { OverlayDevice, UnclaimedInterface } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Uplink } from '../../model/host.ts';
@@ -11,18 +11,20 @@ import type { EntryGroup, Table } from '../../reconcile/table.ts';
 import { type AttachedHook, type Attacher, attachmentKey } from '../attacher.ts';
 import { ofEachEndpoint, type StateContents } from '../contents.ts';
 import type { ProgramName } from '../generated.ts';
-import type { InterfaceHook } from '../hooks.ts';
+import { type InterfaceHook, socketHooks } from '../hooks.ts';
 import { writeEach } from '../writes.ts';
 
 export function attachmentContents(): StateContents<AttachedHook> {
   const ofUplink = memoize(entriesOfUplink);
   const ofOverlay = memoize(entriesOfOverlay);
+  const ofCgroup = memoizeLast(entriesOfCgroup);
   const ofUnclaimed = memoize((own: UnclaimedInterface) => hooks(own, ['from_pod', 'to_pod']));
   return {
     ...ofEachEndpoint(attachmentEntriesOf),
-    groups: ({ uplinks, overlay, unclaimed = [] }) => [
+    groups: ({ uplinks, overlay, socketCgroup, unclaimed = [] }) => [
       ...uplinks.map(ofUplink),
       ...(overlay === undefined ? [] : [ofOverlay(overlay)]),
+      ...(socketCgroup === undefined ? [] : [ofCgroup(socketCgroup)]),
       ...unclaimed.map(ofUnclaimed),
     ],
   };
@@ -47,6 +49,13 @@ function entriesOfUplink(uplink: Uplink): EntryGroup<AttachedHook> {
 // None until the device exists.
 function entriesOfOverlay({ name, ifIndex }: OverlayDevice): EntryGroup<AttachedHook> {
   return ifIndex === undefined ? [] : hooks({ name, ifIndex }, ['from_overlay', 'to_overlay']);
+}
+
+function entriesOfCgroup(path: string): EntryGroup<AttachedHook> {
+  return socketHooks.map((hook) => {
+    const entry = { target: 'cgroup', path, hook, current: true } as const;
+    return [attachmentKey(entry), entry];
+  });
 }
 
 function hooks(

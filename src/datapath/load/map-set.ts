@@ -53,7 +53,7 @@ export interface ServiceMapSizes {
  * Services are as small as a map can be: the programs refer to them, but nothing is in them.
  */
 export function maxEntries(sizes: MapSizes, services = false): ReadonlyMap<string, number> {
-  const { frontends, slots, sourceRanges, affinities } = maps;
+  const { frontends, slots, sourceRanges, affinities, connectedSockets, datagrams } = maps;
   const { frontendEntries, slotEntries, rangeEntries, affinityEntries } = sizes.services ?? {
     frontendEntries: frontends.maxEntries,
     slotEntries: slots.maxEntries,
@@ -65,6 +65,8 @@ export function maxEntries(sizes: MapSizes, services = false): ReadonlyMap<strin
     [slots.name, services ? slotEntries : unused],
     [sourceRanges.name, services ? rangeEntries : unused],
     [affinities.name, services ? affinityEntries : unused],
+    [connectedSockets.name, services ? connectedSockets.maxEntries : unused],
+    [datagrams.name, services ? datagrams.maxEntries : unused],
     [maps.endpoints.name, sizes.endpointEntries],
     [maps.addresses.name, sizes.addressEntries],
     [maps.routes.name, sizes.routeEntries],
@@ -78,11 +80,9 @@ const unused = 1;
 
 /** Whether a map of that size is one of Services, which are not translated: its entries are of no use. */
 export function isUnusedMap(name: string, entries: number): boolean {
-  const { frontends, slots, sourceRanges, affinities } = maps;
-  return (
-    entries === unused &&
-    [frontends, slots, sourceRanges, affinities].some((map) => map.name === name)
-  );
+  const { frontends, slots, sourceRanges, affinities, connectedSockets, datagrams } = maps;
+  const all = [frontends, slots, sourceRanges, affinities, connectedSockets, datagrams];
+  return entries === unused && all.some((map) => map.name === name);
 }
 
 /** The configuration key of a map's size, by its name in C. */

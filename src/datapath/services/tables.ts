@@ -14,6 +14,7 @@ import type {
   SourceRange,
   SourceRangeKey,
 } from '../generated.ts';
+import { countingChanges, type GenerationMap } from '../maps/generation.ts';
 import type { WritableMap } from '../maps/map-table.ts';
 import { frontendContents, frontendTable } from './frontends.ts';
 import type { KernelLists } from './kernel-lists.ts';
@@ -26,6 +27,8 @@ export interface ServiceMaps {
   readonly frontends: WritableMap<ServiceKey, ServiceEntry>;
   readonly slots: WritableMap<SlotKey, Slot>;
   readonly sourceRanges: WritableMap<SourceRangeKey, SourceRange>;
+  /** A new frontend may have the address of a way that flows remember. */
+  readonly tableGeneration: GenerationMap;
 }
 
 export interface ServiceTargets {
@@ -45,7 +48,10 @@ export function serviceTables({
   return [
     trackTable(slotTable(maps.slots, kernelLists), slotContents()),
     trackTable(sourceRangeTable(maps.sourceRanges), sourceRangeContents()),
-    trackTable(frontendTable(maps.frontends, kernelLists), frontendContents()),
+    trackTable(
+      countingChanges(frontendTable(maps.frontends, kernelLists), maps.tableGeneration),
+      frontendContents(),
+    ),
   ];
 }
 

@@ -1,0 +1,31 @@
+// Services while the agent runs: their rules are watched, their health ports served.
+
+import { serviceTableName } from '../model/ids.ts';
+import type { AgentParts } from './parts.ts';
+import { RulesWatch } from './rules-watch.ts';
+import { isEligibleNode } from './services/proxy-health.ts';
+
+export interface RunServicesOptions {
+  readonly signal: AbortSignal;
+  /** Called after each settle of Services. */
+  onSettled(): void;
+}
+
+/** Runs until the signal aborts; at once if Services are somebody else's. */
+export async function runServices(
+  { services, network, config }: AgentParts,
+  { signal, onSettled }: RunServicesOptions,
+): Promise<void> {
+  if (services === undefined) return;
+  const { proxy, health } = services;
+  const onChange = (): void => proxy.relist();
+  using rules = new RulesWatch({ table: serviceTableName, signal, onChange });
+  proxy.onSettled(() => {
+    rules.accept();
+    const { complete, state } = network.snapshot;
+    const isEligible = !complete || isEligibleNode(state.nodes.get(config.node));
+    health.setNode({ isEligible, problem: proxy.problem });
+    onSettled();
+  });
+  await Promise.all([rules.run(), health.run(signal)]);
+}

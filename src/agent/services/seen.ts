@@ -1,0 +1,42 @@
+// The Services as this node sees them, with what their rules depend on.
+
+import { memoizeLast } from '../../base/memoize.ts';
+import type { ClusterState } from '../../cluster/state.ts';
+import type { CheckedNode } from '../../model/checked-node.ts';
+import type { OccupiedRange } from '../../model/host.ts';
+import type { ServiceContext } from '../../model/services/resolve.ts';
+import type { ServicesModel, ServiceTables } from '../../model/services/services.ts';
+import { takenAddresses } from '../../model/services/taken-addresses.ts';
+
+/** The Services with what their rules depend on. */
+export interface SeenServices {
+  readonly tables: ServiceTables;
+  readonly context: ServiceContext;
+}
+
+export interface SeenFrom {
+  /** This node's name. */
+  readonly node: string;
+  cluster(): Pick<ClusterState, 'nodes' | 'services' | 'endpointSlices'>;
+  /** With their accepted addresses and pod ranges. */
+  nodes(): ReadonlyMap<string, CheckedNode>;
+  occupied(): readonly OccupiedRange[] | undefined;
+}
+
+/** Each call brings everything up to date. What has not changed is the same object as before. */
+export function serviceLook(model: ServicesModel, from: SeenFrom): () => SeenServices {
+  const taken = memoizeLast(
+    (nodes: ReadonlyMap<string, CheckedNode>, occupied: readonly OccupiedRange[] | undefined) =>
+      takenAddresses({ nodes, occupied }),
+  );
+  return () => {
+    const nodes = from.nodes();
+    return {
+      tables: model.follow(from.cluster()),
+      context: {
+        nodePortAddresses: nodes.get(from.node)?.addresses ?? [],
+        taken: taken(nodes, from.occupied()),
+      },
+    };
+  };
+}

@@ -1,0 +1,46 @@
+// Configuration keys for Services.
+
+import { z } from 'zod';
+import { splitListenAddress } from './listen-address.ts';
+import { whole } from './whole.ts';
+
+export interface ServicesConfig {
+  readonly mode: 'off' | 'on';
+  /** `none`: do not listen. */
+  readonly healthAddress: string;
+  readonly frontendEntries: number;
+  readonly slotEntries: number;
+  readonly rangeEntries: number;
+  readonly affinityEntries: number;
+}
+
+const healthAddressRule =
+  'is neither "none" nor an address with a port (0.0.0.0:10256, [::]:10256)';
+
+export const servicesSchema: z.ZodType<ServicesConfig> = z
+  .strictObject({
+    mode: z
+      .enum(['off', 'on'], { error: 'is not a mode (off, on)' })
+      .default('off')
+      .describe('on: Heddle translates Services instead of kube-proxy'),
+    healthAddress: z
+      .string({ error: healthAddressRule })
+      .refine((text) => text === 'none' || splitListenAddress(text) !== undefined, {
+        error: healthAddressRule,
+      })
+      .default('none')
+      .describe("where kube-proxy's /healthz and /livez answer; kube-proxy uses 0.0.0.0:10256"),
+    frontendEntries: whole(64, 16_777_216)
+      .default(262_144)
+      .describe('maximum number of addresses and ports of all Services'),
+    slotEntries: whole(64, 16_777_216)
+      .default(1_048_576)
+      .describe('maximum number of backends of all Services; twice as many while they change'),
+    rangeEntries: whole(64, 1_048_576)
+      .default(65_536)
+      .describe('maximum number of loadBalancerSourceRanges of all ports of Services'),
+    affinityEntries: whole(64, 16_777_216)
+      .default(65_536)
+      .describe('number of clients remembered for sessionAffinity'),
+  })
+  .prefault({});
