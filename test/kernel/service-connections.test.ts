@@ -11,7 +11,7 @@ import {
   nodePort,
   ownAddress,
   podBackend,
-  type ServiceNode,
+  type SocketNode,
   serviceNode,
   serviceNumber,
   setFrontend,
@@ -61,7 +61,7 @@ async function connect(
 }
 
 /** At the cluster address and its other ports. */
-function setCluster({ tables }: ServiceNode, choices: ByFamily<TestChoice>): void {
+function setCluster({ tables }: SocketNode, choices: ByFamily<TestChoice>): void {
   for (const family of families) {
     setFrontend(tables, { ...cluster[family], protocol: 'tcp' }, choices[family]);
     const otherPorts = { address: clusterAddress[family], port: 0, protocol: 'tcp' } as const;
@@ -69,7 +69,7 @@ function setCluster({ tables }: ServiceNode, choices: ByFamily<TestChoice>): voi
   }
 }
 
-function setNodePort({ tables }: ServiceNode, choices: ByFamily<TestChoice>): void {
+function setNodePort({ tables }: SocketNode, choices: ByFamily<TestChoice>): void {
   for (const family of families) {
     const address = family === 4 ? '0.0.0.0' : '::';
     setFrontend(tables, { address, port: nodePort, protocol: 'tcp' }, choices[family]);
@@ -77,7 +77,7 @@ function setNodePort({ tables }: ServiceNode, choices: ByFamily<TestChoice>): vo
 }
 
 /** Lists of these backends, one for each family. */
-function setLists({ tables }: ServiceNode, numbers: readonly number[]): ByFamily<TestChoice> {
+function setLists({ tables }: SocketNode, numbers: readonly number[]): ByFamily<TestChoice> {
   return { 4: setList(tables, 4, numbers, 4), 6: setList(tables, 6, numbers, 6) };
 }
 

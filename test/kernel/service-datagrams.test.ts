@@ -8,7 +8,7 @@ import {
   clusterAddress,
   nodePort,
   ownAddress,
-  type ServiceMaps,
+  type SocketMaps,
   serviceNode,
   setFrontend,
   setList,
@@ -37,7 +37,7 @@ function familyOf({ address }: SocketEnd): 4 | 6 {
 }
 
 /** One backend for each family at the cluster address, whose other ports refuse, and at the node port. */
-function setService(tables: ServiceMaps): void {
+function setService(tables: SocketMaps): void {
   for (const family of families) {
     const choice = setList(tables, family, [1], family);
     setFrontend(tables, overUdp(cluster(family)), choice);
@@ -62,7 +62,7 @@ async function askAgain(caller: SocketCaller, fd: number, to?: SocketEnd): Promi
   return caller.receive(fd);
 }
 
-function entries({ datagrams, connectedSockets }: ServiceMaps): number {
+function entries({ datagrams, connectedSockets }: SocketMaps): number {
   return datagrams.count() + connectedSockets.count();
 }
 

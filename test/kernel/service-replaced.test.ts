@@ -7,7 +7,7 @@ import {
   backends,
   clusterAddress,
   protocolNumbers,
-  type ServiceMaps,
+  type SocketMaps,
   serviceNode,
   setFrontend,
   setList,
@@ -23,7 +23,7 @@ const names = backends[4].map(answerOf);
  * Replaces the lists of two Services as the agent does: new slots, then the frontends, then the old slots are deleted.
  * The other Service has another backend, and takes over the map elements that the first one had.
  */
-function replaceLists(tables: ServiceMaps, turn: number, numbers: readonly number[]): void {
+function replaceLists(tables: SocketMaps, turn: number, numbers: readonly number[]): void {
   const [own, others] = [2 * turn + 1, 2 * turn + 2];
   const [choice, otherChoice] = [setList(tables, own, numbers), setList(tables, others, [3])];
   for (const protocol of Object.keys(protocolNumbers) as (keyof typeof protocolNumbers)[]) {
@@ -37,7 +37,7 @@ function replaceLists(tables: ServiceMaps, turn: number, numbers: readonly numbe
 
 /** What the callers count while all turns pass, one after the other. */
 async function countedMeanwhile(
-  tables: ServiceMaps,
+  tables: SocketMaps,
   numbersOf: (turn: number) => readonly number[],
   calls: readonly (() => Promise<OutcomeCounts>)[],
 ): Promise<readonly OutcomeCounts[]> {

@@ -1,5 +1,6 @@
-// Services are kube-proxy's: the real one runs beside Heddle here, in both of its modes, with native routes and through the
-// tunnel, and every pod exchanges lines with every Service at each of its addresses, over TCP and UDP, in both families.
+// Services: every pod exchanges lines with every Service at each of its addresses, over TCP and UDP, in both families, with
+// native routes and through the tunnel. First the real kube-proxy translates beside Heddle, in both of its modes; then there
+// is none, and Heddle does.
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
@@ -11,7 +12,7 @@ import { sharedCluster } from './shared-cluster.ts';
 
 const rounds = 3;
 
-describe('Services of the real kube-proxy', () => {
+describe('Services', () => {
   const shared = sharedCluster('heddle');
   let cluster: KubeCluster;
   let peers: ServicePeers;
@@ -48,18 +49,35 @@ describe('Services of the real kube-proxy', () => {
       'nftables',
     );
   });
+
+  for (const mode of ['native', 'vxlan'] as const)
+    describe(`without kube-proxy, ${mode}`, () => {
+      before(async () => {
+        if (reasonToSkip() !== undefined) return;
+        await removeKubeProxy(cluster);
+        await cluster.installHeddle({ mode, services: { mode: 'on' } });
+      });
+      after(async () => {
+        await cluster?.installHeddle();
+      });
+      everyPodReaches(
+        `Heddle's Services, ${mode}`,
+        () => cluster,
+        () => peers,
+      );
+    });
 });
 
 function everyPodReaches(
   what: string,
   cluster: () => KubeCluster,
   peers: () => ServicePeers,
-  mode: KubeProxyMode,
+  kubeProxy?: KubeProxyMode,
 ): void {
   describe(what, () => {
     before(async () => {
       if (reasonToSkip() !== undefined) return;
-      await runKubeProxy(cluster(), mode);
+      if (kubeProxy !== undefined) await runKubeProxy(cluster(), kubeProxy);
       await peers().answered();
     });
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { maps as specs } from '../../src/datapath/generated.ts';
+import type { GenerationMap } from '../../src/datapath/maps/generation.ts';
 import { KernelLists } from '../../src/datapath/services/kernel-lists.ts';
 import { foundServices, serviceTables } from '../../src/datapath/services/tables.ts';
 import { BpfMap, type MapSpec } from '../../src/kernel/bpf/map.ts';
@@ -36,9 +37,20 @@ export function serviceMaps(sizes: MapSizesWanted, calls?: MapCalls): ReadableSe
   };
 }
 
+function generationMap(): GenerationMap {
+  let generation = 1;
+  return {
+    get: () => generation,
+    set: (_, next) => {
+      generation = next;
+    },
+  };
+}
+
 export class ServiceNode {
   readonly maps: ReadableServiceMaps;
   nowMs = 0;
+  readonly generation: GenerationMap = generationMap();
   kernelLists: KernelLists = new KernelLists();
   readonly #options: Partial<ServicePlanOptions>;
   #plan: ServicePlan;
@@ -83,7 +95,8 @@ export class ServiceNode {
   }
 
   #newReconciler(): Reconciler<DesiredServices> {
-    const { maps, kernelLists } = this;
+    const { kernelLists } = this;
+    const maps = { ...this.maps, tableGeneration: this.generation };
     return new Reconciler(serviceTables({ maps, kernelLists }), { now: () => this.nowMs });
   }
 }

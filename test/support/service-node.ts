@@ -32,17 +32,17 @@ import { testCgroup } from './bpf.ts';
 import { ipIn, placeOf, testNamespace } from './namespaces.ts';
 import { LineProgram, SocketCaller, type SocketEnd } from './socket-caller.ts';
 
-export interface ServiceNode {
+export interface SocketNode {
   /** A process of the node, and one of the pod. */
   readonly node: SocketCaller;
   readonly pod: SocketCaller;
-  readonly tables: ServiceMaps;
+  readonly tables: SocketMaps;
   /** Starts another process of the node. */
   startNodeProcess(): Promise<SocketCaller>;
   readonly loaded: BpfObject;
 }
 
-export interface ServiceMaps {
+export interface SocketMaps {
   readonly frontends: BpfMap<ServiceKey, ServiceEntry>;
   readonly slots: BpfMap<SlotKey, Slot>;
   readonly sourceRanges: BpfMap<SourceRangeKey, SourceRange>;
@@ -84,7 +84,7 @@ export interface ServiceNodeOptions {
 export async function serviceNode(
   context: TestContext,
   options: ServiceNodeOptions = {},
-): Promise<ServiceNode> {
+): Promise<SocketNode> {
   const programs: { end(): Promise<void> }[] = [];
   // Before the removal of the cgroup and the namespaces.
   context.after(async () => {
@@ -186,7 +186,7 @@ function attachSocketPrograms(opened: UndoStack, object: BpfObject, cgroup: stri
   }
 }
 
-function openServiceMaps(opened: UndoStack, object: BpfObject): ServiceMaps {
+function openServiceMaps(opened: UndoStack, object: BpfObject): SocketMaps {
   return {
     frontends: opened.use(object.map(maps.frontends)),
     slots: opened.use(object.map(maps.slots)),
@@ -213,7 +213,7 @@ export interface TestChoice {
 export const serviceNumber = 7;
 
 /** Clients outside get an error. */
-export function setFrontend(tables: ServiceMaps, to: TestFrontend, choice: TestChoice): void {
+export function setFrontend(tables: SocketMaps, to: TestFrontend, choice: TestChoice): void {
   const { address, port, protocol } = to;
   const key = {
     address: parseAddress(address),
@@ -233,7 +233,7 @@ export function setFrontend(tables: ServiceMaps, to: TestFrontend, choice: TestC
 
 /** Writes a list of these backends, whose numbers have to ascend; returns what a frontend needs. */
 export function setList(
-  tables: ServiceMaps,
+  tables: SocketMaps,
   list: number,
   numbers: readonly number[],
   family: 4 | 6 = 4,
