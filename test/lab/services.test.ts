@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe } from 'node:test';
+import type { ServiceView } from '../../src/api/services.ts';
 import { echoPod, eventuallyDefined, type TestLab, writeManifest } from '../support/lab.ts';
 import { testProgram } from '../support/lab-traffic.ts';
 import { rootTest } from '../support/root-test.ts';
@@ -206,10 +207,15 @@ for (const mode of ['native', 'vxlan'] as const) {
           protocols.map((protocol) => keep(lab(), 6, `${protocol},80,${at.web[family]}`)),
         );
         await new Promise((resolve) => setTimeout(resolve, 2500));
-        const goneMs = Date.now();
         writeManifest(join(lab().source, 'services.yaml'), usual(lab(), ['web-2']));
+        await eventuallyDefined('the agent has read that it is gone', async () => {
+          const path = '/v1/services?name=shop/web';
+          const [view] = await lab().ask<readonly ServiceView[]>('node-1', path);
+          return view?.ports.every(({ backends }) => backends.length === 1) || undefined;
+        });
+        const goneMs = Date.now();
         for (const [index, kept] of (await Promise.all(keeping)).entries()) {
-          const late = kept.filter(({ atMs }) => atMs > goneMs + 1500);
+          const late = kept.filter(({ atMs }) => atMs > goneMs + 1000);
           assert(late.length > 20, `${late.length} questions after the change`);
           assert.deepEqual(unique(late.map(({ outcome }) => byOf(outcome))), ['web-2 9000']);
           const isTcp = index % 2 === 0;
@@ -217,6 +223,39 @@ for (const mode of ['native', 'vxlan'] as const) {
         }
       },
     );
+
+    rootTest('backends come and go, and the agent is killed: no client notices', async () => {
+      await apply(usual(lab()));
+      const keeping = families.flatMap((family) =>
+        protocols.map((protocol) => keep(lab(), 8, `${protocol},80,${at.web[family]}`)),
+      );
+      const webs = [['web-1'], ['web-1', 'web-2'], ['web-2'], ['web-1', 'web-2']] as const;
+      for (let round = 0; round < 12; round++) {
+        await new Promise((resolve) => setTimeout(resolve, 250));
+        const backends = webs[round % webs.length] ?? [];
+        writeManifest(join(lab().source, 'services.yaml'), usual(lab(), backends));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      const { pid } = await lab().status('node-1');
+      lab().lab.agent('node-1').signal('SIGKILL');
+      const after = await eventuallyDefined('the next agent is ready', async () => {
+        const status = await lab()
+          .status('node-1')
+          .catch(() => undefined);
+        return status?.pid !== pid && status?.start.readyMs !== undefined ? status : undefined;
+      });
+      const written = after.tables.filter(({ writes }) => writes.set + writes.deleted > 0);
+      // Backends without a list stay for a while, but no agent knows them from the one before it.
+      const names = written
+        .map(({ name }) => name)
+        .filter((name) => name !== 'service-translation');
+      assert.deepEqual(names, []);
+      for (const kept of await Promise.all(keeping)) {
+        assert(kept.length > 100, `${kept.length} questions`);
+        const others = kept.filter(({ outcome }) => typeof outcome !== 'object');
+        assert.deepEqual(others, [], `of ${kept.length}`);
+      }
+    });
   });
 }
 
