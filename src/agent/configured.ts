@@ -76,18 +76,22 @@ function ownPort(
 
 export function loadConfigured(config: AgentConfig): Datapath {
   const { pinDir, endpointEntries, addressEntries, routeEntries, flowEntries, services } = config;
-  using namespace = NetworkNamespace.current();
+  const isOn = services.mode === 'on';
   return loadDatapath({
     pinDir,
     object: readDatapathObject(),
     sizes: { endpointEntries, addressEntries, routeEntries, flowEntries, services },
-    services: services.mode === 'on',
+    services: isOn,
     constants: {
       events_per_second_per_cpu: config.eventsPerSecond,
-      services_on: services.mode === 'on' ? 1 : 0,
-      node_netns_cookie: namespace.cookie(),
+      ...(isOn && { services_on: 1, node_netns_cookie: ownCookie() }),
     },
   });
+}
+
+function ownCookie(): number {
+  using namespace = NetworkNamespace.current();
+  return namespace.cookie();
 }
 
 export function modelConfig(config: AgentConfig): ModelConfig {

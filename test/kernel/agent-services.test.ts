@@ -35,7 +35,7 @@ rootTest('the CLI shows Services, their backends and what a client gets', async 
       encoding: 'utf8',
     });
   const list = ask();
-  assert.match(list, /^Heddle does not translate Services yet/);
+  assert.match(list, /^Another program \(kube-proxy\) translates Services/);
   assert.match(
     list,
     /^shop\/web +NodePort +10\.96\.0\.10 10\.200\.0\.12 +80\/TCP\(node 30080\) +1 +1 +0$/m,
