@@ -140,7 +140,11 @@ export class ServiceProxy implements Disposable {
       this.#problem = text;
       this.#schedule(this.#options.periodMs);
     }
-    this.#listen();
+    try {
+      this.#listen();
+    } catch (error) {
+      log.error({ error }, 'after a settle of Services');
+    }
   }
 
   /** Returns in how many ms to try again what failed. */

@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { MapDump, MapEntryView, MapFill } from '../../api/maps.ts';
 import type { TableView } from '../../api/status.ts';
-import type { MapSet } from '../../datapath/load/map-set.ts';
+import { isUnusedMap, type MapSet } from '../../datapath/load/map-set.ts';
 
 /** Everything about a map except the types of its entries. */
 interface AnyMap {
@@ -18,6 +18,8 @@ const tableOfMap: Readonly<Record<string, string>> = {
   endpoints: 'endpoints',
   addresses: 'addresses',
   routes: 'routes-map',
+  frontends: 'service-frontends',
+  source_ranges: 'service-ranges',
 };
 
 export interface MapFillSources {
@@ -57,16 +59,24 @@ export async function dumpMap(
   return { name, maxEntries: map.maxEntries, entries, truncated };
 }
 
+// Those of Services only if they are in use.
 function dumpable(maps: MapSet): readonly AnyMap[] {
-  return [
+  const all: readonly AnyMap[] = [
     maps.endpoints,
     maps.addresses,
     maps.routes,
     maps.underlay,
+    maps.frontends,
+    maps.slots,
+    maps.sourceRanges,
+    maps.affinities,
+    maps.connectedSockets,
+    maps.datagrams,
     maps.tableGeneration,
     maps.flows,
     maps.endpointCounters,
     maps.dropCounters,
     maps.eventBudget,
   ];
+  return all.filter(({ name, maxEntries }) => !isUnusedMap(name, maxEntries));
 }

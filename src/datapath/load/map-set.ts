@@ -8,6 +8,9 @@ import type { Address } from '../../net/address.ts';
 import {
   type Affinity,
   type AffinityKey,
+  type ConnectedSocket,
+  type DatagramEntry,
+  type DatagramKey,
   type DropCounter,
   type Endpoint,
   type EndpointCounters,
@@ -107,6 +110,8 @@ export interface MapSet extends Disposable {
   readonly slots: BpfMap<SlotKey, Slot>;
   readonly sourceRanges: BpfMap<SourceRangeKey, SourceRange>;
   readonly affinities: BpfMap<AffinityKey, Affinity>;
+  readonly connectedSockets: BpfMap<number, ConnectedSocket>;
+  readonly datagrams: BpfMap<DatagramKey, DatagramEntry>;
   readonly tableGeneration: BpfMap<number, number>;
   readonly flows: BpfMap<FlowKey, Flow>;
   readonly endpointCounters: PerCpuMap<number, EndpointCounters>;
@@ -133,6 +138,8 @@ export function openMaps(paths: PinPaths): MapSet {
       slots: plain(maps.slots),
       sourceRanges: plain(maps.sourceRanges),
       affinities: plain(maps.affinities),
+      connectedSockets: plain(maps.connectedSockets),
+      datagrams: plain(maps.datagrams),
       tableGeneration: plain(maps.tableGeneration),
       flows: plain(maps.flows),
       endpointCounters: perCpu(maps.endpointCounters),
