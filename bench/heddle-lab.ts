@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
+import type { NodeStatus } from '../src/api/status.ts';
 import type { LabMode, LabRecord, PodRecord } from '../src/lab/record.ts';
 import type { Arm } from './arm.ts';
 import { callInTurn } from './load/cni-calls.ts';
+import type { BenchPlace } from './place.ts';
 import type { BenchPods } from './pods.ts';
 
 const heddle = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
@@ -27,6 +29,15 @@ export class HeddleLab implements AsyncDisposable {
     this.#record = record;
   }
 
+  /** `objects`: more manifests; `settings`: more of the agents' configuration, `KEY=VALUE`. */
+  static async upWith(
+    name: string,
+    objects: readonly object[],
+    settings: readonly string[],
+  ): Promise<HeddleLab> {
+    return HeddleLab.#start(name, 'native', { objects, settings });
+  }
+
   /** Two nodes with room for 2,000 pods each; pods `client` and `near` on the first, `far` on the second. */
   static async up(
     name: string,
@@ -34,11 +45,20 @@ export class HeddleLab implements AsyncDisposable {
     progress: (text: string) => void,
   ): Promise<HeddleLab> {
     progress(`${mode} lab: starting two nodes`);
+    return HeddleLab.#start(name, mode, { objects: [], settings: [] });
+  }
+
+  static async #start(
+    name: string,
+    mode: LabMode,
+    more: { readonly objects: readonly object[]; readonly settings: readonly string[] },
+  ): Promise<HeddleLab> {
     const directory = mkdtempSync(join(tmpdir(), 'heddle-bench-lab-'));
     const pods = [pod('client', 'node-1'), pod('near', 'node-1'), pod('far', 'node-2')];
-    const manifests = [node(1), node(2), ...pods].map((each) => stringify(each));
+    const manifests = [node(1), node(2), ...pods, ...more.objects].map((each) => stringify(each));
     writeFileSync(join(directory, 'cluster.yaml'), manifests.join('---\n'));
-    const flags = ['--name', name, '--mode', mode];
+    const set = more.settings.flatMap((setting) => ['--set', setting]);
+    const flags = ['--name', name, '--mode', mode, ...set];
     await run(process.execPath, [heddle, 'lab', 'up', directory, ...flags]);
     const status = [heddle, 'lab', 'status', '--name', name, '-o', 'json'];
     const { stdout } = await run(process.execPath, status);
@@ -62,6 +82,30 @@ export class HeddleLab implements AsyncDisposable {
     const configuration = { cniVersion: '1.0.0', name: 'bench', type: 'heddle-cni', agentSocket };
     const plugin = { name: 'heddle', namespacePath, executable: shim, configuration };
     await callInTurn(plugin, 'ADD', pods.atLeast(to).slice(from, to));
+  }
+
+  /** Of a table of the first node's agent. */
+  async appliedEntries(table: string): Promise<number> {
+    const [first] = this.#record.nodes;
+    const status = [heddle, 'status', '--socket', first?.socket ?? '', '-o', 'json'];
+    // It fails while anything is degraded, and prints the same.
+    const { stdout } = await run(process.execPath, status).catch(
+      (error: { stdout: string }) => error,
+    );
+    const { tables } = JSON.parse(stdout) as NodeStatus;
+    return tables.find(({ name }) => name === table)?.applied ?? 0;
+  }
+
+  /** Replaces the file of further manifests; the agents follow. */
+  write(objects: readonly object[]): void {
+    const text = objects.map((each) => stringify(each)).join('---\n');
+    writeFileSync(join(this.#directory, 'more.yaml'), text);
+  }
+
+  /** The client, in its pod's cgroup. */
+  get inCgroup(): BenchPlace {
+    const { namespacePath, cgroup } = this.#pod('client');
+    return { namespacePath, ownCgroup: cgroup };
   }
 
   sameNode(name: string): Arm {

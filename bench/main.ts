@@ -12,11 +12,13 @@ import { kubeExperiment, kubeParts } from './kube.ts';
 import { networkExperiment } from './network.ts';
 import { renderFigures, renderVerdicts } from './report.ts';
 import { withSection } from './results-page.ts';
+import { servicesExperiment } from './services.ts';
 import { programsExperiment } from './test-runs.ts';
 
 const experiments: readonly Experiment[] = [
   networkExperiment,
   programsExperiment,
+  servicesExperiment,
   cniExperiment,
   agentExperiment,
   kubeExperiment,

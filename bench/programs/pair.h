@@ -5,6 +5,9 @@
  *
  *   PROGRAM SERVER-NAMESPACE ADDRESS CLIENT-CPU SERVER-CPU AMOUNT
  *
+ * ADDRESS is the server's, or with a Service in front of it `ADDRESS:PORT,SERVICE:PORT`: the server
+ * listens on that port, and the client uses the Service's address.
+ *
  * The client stays in the namespace it is started in. The server is its child, listens on a port
  * that is free, and ends with it. A failed call ends the program; the result is one line of JSON.
  */
@@ -30,6 +33,7 @@
 struct pair {
 	const char *server_namespace;
 	struct sockaddr_in address; /* of the server; its port is known once it listens */
+	struct sockaddr_in service; /* in front of it; port 0: none */
 	int client_cpu;
 	int server_cpu;
 	uint64_t amount; /* milliseconds or a count: the program knows */
@@ -53,15 +57,35 @@ static inline uint64_t parse_number(const char *text, uint64_t most)
 	return number;
 }
 
+/* `ADDRESS` or `ADDRESS:PORT`. Changes `text`. */
+static inline struct sockaddr_in parse_address(char *text)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	char *port = strchr(text, ':');
+
+	if (port) {
+		*port++ = 0;
+		address.sin_port = htons((uint16_t)parse_number(port, 65535));
+	}
+	if (inet_pton(AF_INET, text, &address.sin_addr) != 1)
+		errx(2, "%s is not an IPv4 address", text);
+	return address;
+}
+
 static inline struct pair parse_pair(int argc, char **argv)
 {
-	struct pair pair = {.address = {.sin_family = AF_INET}};
+	struct pair pair = {};
+	char *service;
 
 	if (argc != 6)
 		errx(2, "usage: %s SERVER-NAMESPACE ADDRESS CLIENT-CPU SERVER-CPU AMOUNT", argv[0]);
 	pair.server_namespace = argv[1];
-	if (inet_pton(AF_INET, argv[2], &pair.address.sin_addr) != 1)
-		errx(2, "%s is not an IPv4 address", argv[2]);
+	service = strchr(argv[2], ',');
+	if (service) {
+		*service++ = 0;
+		pair.service = parse_address(service);
+	}
+	pair.address = parse_address(argv[2]);
 	pair.client_cpu = (int)parse_number(argv[3], CPU_SETSIZE - 1);
 	pair.server_cpu = (int)parse_number(argv[4], CPU_SETSIZE - 1);
 	pair.amount = parse_number(argv[5], 10000000);
@@ -105,6 +129,7 @@ static inline int bound_socket(struct pair *pair, int type)
 
 	if (socket_fd < 0)
 		err(1, "socket");
+	setsockopt(socket_fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
 	leave_unpaced(socket_fd, type);
 	if (bind(socket_fd, (struct sockaddr *)&pair->address, length))
 		err(1, "bind");
@@ -147,12 +172,13 @@ static inline pid_t start_server(struct pair *pair, int type, void (*serve)(int 
 
 static inline int connected_socket(const struct pair *pair, int type)
 {
+	const struct sockaddr_in *to = pair->service.sin_port ? &pair->service : &pair->address;
 	int socket_fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
 	if (socket_fd < 0)
 		err(1, "socket");
 	leave_unpaced(socket_fd, type);
-	if (connect(socket_fd, (const struct sockaddr *)&pair->address, sizeof(pair->address)))
+	if (connect(socket_fd, (const struct sockaddr *)to, sizeof(*to)))
 		err(1, "connect");
 	return socket_fd;
 }
