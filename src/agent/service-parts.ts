@@ -29,7 +29,8 @@ import {
   type ServiceProxyOptions,
   type ServiceState,
 } from './services/service-proxy.ts';
-import { staleDatagrams } from './services/stale-datagrams.ts';
+import { staleDatagrams, staleSockets } from './services/stale-datagrams.ts';
+import { destroyStaleSockets } from './services/stale-sockets.ts';
 
 export interface ServicePartsOptions {
   readonly datapath: Datapath;
@@ -82,6 +83,14 @@ function serviceParts(
       judge: () => {
         const { tables, context } = see();
         return staleDatagrams(tables, context);
+      },
+      destroySockets: () => {
+        const { tables, context } = see();
+        const isStale = staleSockets(tables, context);
+        return destroyStaleSockets({
+          connected: () => options.datapath.maps.connectedSockets.entries(),
+          isStale,
+        });
       },
       log,
       onProblem: (text) => {

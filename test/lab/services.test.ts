@@ -97,6 +97,20 @@ for (const mode of ['native', 'vxlan'] as const) {
       });
     }
 
+    /** Returns once node-1's agent has read it. */
+    async function replaced(webs: readonly (keyof typeof nodeOf)[]): Promise<void> {
+      writeManifest(join(lab().source, 'services.yaml'), usual(lab(), webs));
+      await eventuallyDefined('the agent has read it', async () => {
+        const [view] = await lab().ask<readonly ServiceView[]>(
+          'node-1',
+          '/v1/services?name=shop/web',
+        );
+        const found = view?.ports.flatMap(({ backends }) => backends.map(({ address }) => address));
+        const own = webs.flatMap((web) => lab().pod(web).addresses as readonly string[]);
+        return found?.every((address) => own.includes(address)) || undefined;
+      });
+    }
+
     const asked = async (place: string, targets: readonly string[]): Promise<readonly string[]> =>
       unique(await askFrom(lab(), place, targets));
 
@@ -207,12 +221,7 @@ for (const mode of ['native', 'vxlan'] as const) {
           protocols.map((protocol) => keep(lab(), 6, `${protocol},80,${at.web[family]}`)),
         );
         await new Promise((resolve) => setTimeout(resolve, 2500));
-        writeManifest(join(lab().source, 'services.yaml'), usual(lab(), ['web-2']));
-        await eventuallyDefined('the agent has read that it is gone', async () => {
-          const path = '/v1/services?name=shop/web';
-          const [view] = await lab().ask<readonly ServiceView[]>('node-1', path);
-          return view?.ports.every(({ backends }) => backends.length === 1) || undefined;
-        });
+        await replaced(['web-2']);
         const goneMs = Date.now();
         for (const [index, kept] of (await Promise.all(keeping)).entries()) {
           const late = kept.filter(({ atMs }) => atMs > goneMs + 1000);
@@ -221,6 +230,35 @@ for (const mode of ['native', 'vxlan'] as const) {
           const isTcp = index % 2 === 0;
           if (isTcp) assert(kept.every(({ outcome }) => typeof outcome === 'object'));
         }
+      },
+    );
+
+    rootTest(
+      'a process of the node hears that its backend is gone, and of no other change',
+      async () => {
+        await apply(usual(lab()));
+        const asked = families.map((family) =>
+          keep(lab(), 6, `udp,80,${at.web[family]}`, 'node-1'),
+        );
+        const self = families.map((family) =>
+          keep(lab(), 6, `udp,80,${at.self[family]}`, 'node-1'),
+        );
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+        await replaced(['web-2']);
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        await replaced(['web-1']);
+        const goneMs = Date.now();
+        for (const kept of await Promise.all(asked)) {
+          const late = kept.filter(({ atMs }) => atMs > goneMs + 1000);
+          // Whichever backend it had: it went once. Nobody answers a socket that was destroyed.
+          assert(late.length > 2, `${late.length} questions after the change`);
+          assert.deepEqual(
+            late.filter(({ outcome }) => typeof outcome === 'object'),
+            [],
+          );
+        }
+        for (const kept of await Promise.all(self))
+          assert(kept.every(({ outcome }) => typeof outcome === 'object'));
       },
     );
 
@@ -279,12 +317,15 @@ interface Kept {
   readonly outcome: WhoOutcome;
 }
 
-async function keep(lab: TestLab, seconds: number, target: string): Promise<readonly Kept[]> {
-  const { stdout } = await lab.inPod('client-1', [
-    ...testProgram('who'),
-    'keep',
-    `${seconds}`,
-    target,
-  ]);
+async function keep(
+  lab: TestLab,
+  seconds: number,
+  target: string,
+  place = 'client-1',
+): Promise<readonly Kept[]> {
+  const command = [...testProgram('who'), 'keep', `${seconds}`, target];
+  const { stdout } = await (place === 'node-1'
+    ? lab.inNode(place, command)
+    : lab.inPod(place, command));
   return JSON.parse(stdout) as readonly Kept[];
 }

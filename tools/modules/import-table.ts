@@ -33,6 +33,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'kernel/netlink/protocol', may: 'net kernel/*' },
   { of: 'kernel/netlink', may: 'base net kernel/* kernel/netlink/protocol', packages: 'node' },
   { of: 'kernel/netfilter', may: 'net kernel/* kernel/netlink', packages: 'node koffi' },
+  { of: 'kernel/sockets', may: 'kernel/* kernel/netlink' },
 
   { of: 'cluster', may: 'base net', packages: 'zod' },
   { of: 'cluster/manifests', may: 'base net cluster/*', packages: 'node yaml' },
@@ -132,7 +133,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'agent/services',
-    may: 'base net kernel cluster model model/services model/services/plan reconcile datapath/nft agent/server',
+    may: 'base net kernel cluster model model/services model/services/plan reconcile datapath/* datapath/nft agent/server',
     packages: 'node',
   },
   {

@@ -3,7 +3,7 @@
 
 import { opendirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { isKernelError } from '../../kernel/errno.ts';
-import { abstractSocket, type UnixSocket } from '../../kernel/netlink/unix-socket.ts';
+import { abstractSocket, type UnixSocket } from '../../kernel/sockets/unix-socket.ts';
 
 export interface NameHolder {
   /** Undefined if unknown. */

@@ -1,4 +1,5 @@
-// Removes stale entries of UDP from connection tracking (stale-datagrams.ts) after the backends of Services changed.
+// Removes stale entries of UDP from connection tracking (stale-datagrams.ts), and stale sockets (stale-sockets.ts), after the
+// backends of Services changed.
 
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
@@ -16,6 +17,8 @@ export interface DatagramWalksOptions {
   /** What is stale, by the Services as they are when the walk begins. */
   judge(): (entry: ConntrackEntry) => StaleDatagrams | undefined;
   readonly log: Pick<Logger, 'info'>;
+  /** Returns how many there were. */
+  destroySockets(): number;
   /** `undefined`: the last walk succeeded. */
   onProblem(text: string | undefined): void;
   /** Default: the thread's own namespace. */
@@ -64,13 +67,15 @@ export class DatagramWalks implements Disposable {
 
   async #walk(): Promise<void> {
     this.#isAsked = false;
-    const { log, onProblem } = this.#options;
+    const { destroySockets, log, onProblem } = this.#options;
     const began = performance.now();
     try {
       const removed = await removeDatagrams(this.#options);
+      const sockets = destroySockets();
       onProblem(undefined);
-      if (removed.size > 0) {
-        log.info({ ...Object.fromEntries(removed) }, 'removed UDP flows that led to no backend');
+      if (removed.size + sockets > 0) {
+        const counts = { ...Object.fromEntries(removed), ...(sockets > 0 && { sockets }) };
+        log.info(counts, 'removed UDP flows that led to no backend');
         this.request(secondLookMs);
       }
     } catch (error) {

@@ -1,12 +1,15 @@
 // UDP has no connections that end: a client that keeps sending from one port keeps its entry in connection tracking, and
 // with it a backend that is gone. Decides which entries of UDP lead where no Service leads any more. Pure.
 
+import type { ConnectedSocket } from '../../datapath/generated.ts';
 import type { ConntrackEntry } from '../../kernel/netfilter/conntrack-record.ts';
 import { serviceMarks } from '../../model/ids.ts';
 import { stateOf } from '../../model/services/backends.ts';
 import type { CompiledPort } from '../../model/services/compiled.ts';
 import { resolve, type ServiceContext } from '../../model/services/resolve.ts';
 import type { ServiceTables } from '../../model/services/services.ts';
+import { type Address, addressFamily } from '../../net/address.ts';
+import type { Port } from '../../net/port.ts';
 
 /** Reason for the log. */
 export type StaleDatagrams = 'backend gone' | 'not translated' | 'Service gone';
@@ -25,24 +28,67 @@ export function staleDatagrams(
     const { protocol, original, reply, status, zone = 0 } = entry;
     if (protocol !== udp || status.dying || zone !== 0) return undefined;
     if (original.destinationPort === undefined) return undefined;
-    const found = resolve(tables, context, {
-      client: { kind: 'node', address: original.source },
-      to: { address: original.destination, port: original.destinationPort, protocol: 'UDP' },
+    const to = { address: original.destination, port: original.destinationPort };
+    const { source: address, sourcePort } = reply;
+    const state = stateOfBackend(tables, context, {
+      to,
+      backend: { address, ...(sourcePort !== undefined && { port: sourcePort }) },
     });
-    if (found.kind === 'no-service' || found.kind === 'no-port')
-      return isMarked(entry) ? 'Service gone' : undefined;
-    if (leadsTo(found.found.port, reply)) return undefined;
+    if (state === 'serves') return undefined;
+    if (state === 'no Service') return isMarked(entry) ? 'Service gone' : undefined;
     return status.destinationNat ? 'backend gone' : 'not translated';
   };
+}
+
+/** Whether a socket is connected to a backend that its Service no longer has, or that no longer serves. */
+export function staleSockets(
+  tables: ServiceTables,
+  context: ServiceContext,
+): (socket: ConnectedSocket) => boolean {
+  return ({ frontend, frontendPort, backend, backendPort }) => {
+    const to = { address: frontend, port: frontendPort as Port };
+    const at = { address: backend, port: backendPort as Port };
+    // A node port by a loopback address is one of the node's.
+    const asked = isLoopback(frontend) ? ownAddress(context, to) : to;
+    return stateOfBackend(tables, context, { to: asked, backend: at }) !== 'serves';
+  };
+}
+
+interface Place {
+  readonly address: Address;
+  readonly port: Port;
+}
+
+function stateOfBackend(
+  tables: ServiceTables,
+  context: ServiceContext,
+  { to, backend }: { readonly to: Place; readonly backend: Partial<Place> },
+): 'serves' | 'gone' | 'no Service' {
+  const resolution = resolve(tables, context, {
+    client: { kind: 'node', address: to.address },
+    to: { ...to, protocol: 'UDP' },
+  });
+  if (resolution.kind === 'no-service' || resolution.kind === 'no-port') return 'no Service';
+  return leadsTo(resolution.found.port, backend) ? 'serves' : 'gone';
+}
+
+function isLoopback(address: Address): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
+
+function ownAddress({ nodePortAddresses }: ServiceContext, to: Place): Place {
+  const family = addressFamily(to.address);
+  const own = nodePortAddresses.find((address) => addressFamily(address) === family);
+  return own === undefined ? to : { ...to, address: own };
 }
 
 function isMarked({ mark }: ConntrackEntry): boolean {
   return (mark & serviceMarks.tagMask) >>> 0 === serviceMarks.tag;
 }
 
-function leadsTo({ backends }: CompiledPort, reply: ConntrackEntry['reply']): boolean {
+function leadsTo({ backends }: CompiledPort, to: Partial<Place>): boolean {
   return backends.some(
     ({ address, port, endpoint }) =>
-      address === reply.source && port === reply.sourcePort && stateOf(endpoint) !== 'out',
+      address === to.address && port === to.port && stateOf(endpoint) !== 'out',
   );
 }

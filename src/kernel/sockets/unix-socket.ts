@@ -2,16 +2,16 @@
 // text, in which any user can forge lines: a name may contain line breaks, and a path may begin with "@".
 
 import { KernelError } from '../errno.ts';
-import { readAcknowledgement } from './protocol/acknowledgement.ts';
-import { Attributes } from './protocol/attribute.ts';
+import { readAcknowledgement } from '../netlink/protocol/acknowledgement.ts';
+import { Attributes } from '../netlink/protocol/attribute.ts';
 import {
   type Message,
   MessageWriter,
   messageFlags,
   messageTypes,
   splitMessages,
-} from './protocol/message.ts';
-import { KernelTransport } from './protocol/transport.ts';
+} from '../netlink/protocol/message.ts';
+import { KernelTransport } from '../netlink/protocol/transport.ts';
 
 export interface UnixSocket {
   /** As in `socket:[INODE]`, the link of a descriptor in /proc. */
