@@ -29,3 +29,4 @@ static const __u32 SERVICE_MARK = 0x48000000;
 static const __u32 SERVICE_MASQUERADE = 0x800000;
 static const __u32 SERVICE_BACKEND_MASK = 0xfffff;
 static const __u32 SERVICE_REFUSE = 0xfffff;
+static const __u32 SERVICE_SILENT = 0xffffe;

@@ -60,8 +60,17 @@ static __always_inline __u32 mark_of_backend(const struct selection *selection)
 	return mark;
 }
 
+/*
+ * True for a packet that may be an answer to the node, or to a pod behind it, at a port that is a
+ * node port as well: only connection tracking knows. nftables drops the others.
+ */
+static __always_inline bool may_answer(const struct packet *packet, const struct location *location)
+{
+	return location && packet->protocol == IPPROTO_UDP;
+}
+
 static __always_inline __u32 mark_of(enum selected selected, const struct selection *selection,
-				     struct packet *packet)
+				     struct packet *packet, const struct location *location)
 {
 	switch (selected) {
 	case SELECTED_NOTHING:
@@ -71,6 +80,8 @@ static __always_inline __u32 mark_of(enum selected selected, const struct select
 	case SELECTED_REFUSAL:
 		return SERVICE_MARK | SERVICE_REFUSE;
 	case SELECTED_NO_ANSWER:
+		if (may_answer(packet, location))
+			return SERVICE_MARK | SERVICE_SILENT;
 		packet->reason = DROP_NO_LOCAL_BACKEND;
 		return SERVICE_MARK;
 	case SELECTED_NO_ENTRANCE:
@@ -103,12 +114,13 @@ static __always_inline bool is_to_service(const struct packet *packet,
 
 /* Returns the packet's mark. Sets packet->reason if the packet has to be dropped. */
 static __always_inline __u32 select_mark(struct __sk_buff *skb, struct packet *packet,
+					 const struct location *location,
 					 struct selection *selection)
 {
 	if (!may_begin(skb, packet))
 		return SERVICE_MARK;
 	selection->client.client = packet->source;
-	return mark_of(select_backend(selection), selection, packet);
+	return mark_of(select_backend(selection), selection, packet, location);
 }
 
 /* Returns the mark of a packet to a Service, or 0: it is to none. May set packet->reason. */
@@ -119,7 +131,7 @@ static __noinline __u32 service_mark(struct __sk_buff *skb, struct packet *packe
 
 	if (!is_to_service(packet, location, &selection))
 		return 0;
-	return select_mark(skb, packet, &selection);
+	return select_mark(skb, packet, location, &selection);
 }
 
 /*

@@ -64,7 +64,18 @@ static __always_inline bool find_destination(struct service_key *key, bool is_no
 	return !is_pod(location) && find_frontend(key, location);
 }
 
-/* Returns false if the destination is no frontend. */
+/*
+ * True if clients keep their backends. A pod's packets do so by its address (pod.bpf.c); a process
+ * could make any number of namespaces, and each would be another client here.
+ */
+static __always_inline bool has_affinity(const struct service_key *key)
+{
+	const struct service_entry *entry = bpf_map_lookup_elem(&frontends, key);
+
+	return entry && entry->affinity_seconds;
+}
+
+/* Returns false if the destination is no frontend, or one that only packets reach. */
 static __always_inline bool begin_selection(struct bpf_sock_addr *sock,
 					    const struct socket_call *call,
 					    struct selection *selection)
@@ -78,6 +89,8 @@ static __always_inline bool begin_selection(struct bpf_sock_addr *sock,
 			},
 	};
 	if (!find_destination(&selection->frontend, call->is_node))
+		return false;
+	if (!call->is_node && has_affinity(&selection->frontend))
 		return false;
 	selection->client.client = client_of(sock, call->is_node);
 	return true;

@@ -147,7 +147,7 @@ static __noinline __u32 mark_from_network(struct __sk_buff *skb, struct packet *
 		packet->reason = refusal_to_pass(skb, packet);
 	if (packet->reason || parse_transport(skb, packet))
 		return SERVICE_MARK;
-	return select_mark(skb, packet, &selection);
+	return select_mark(skb, packet, location, &selection);
 }
 
 /*

@@ -84,7 +84,11 @@ export function loadConfigured(config: AgentConfig): Datapath {
     services: isOn,
     constants: {
       events_per_second_per_cpu: config.eventsPerSecond,
-      ...(isOn && { services_on: 1, node_netns_cookie: ownCookie() }),
+      ...(isOn && {
+        services_on: 1,
+        pod_sockets_on: services.podSockets ? 1 : 0,
+        node_netns_cookie: ownCookie(),
+      }),
     },
   });
 }

@@ -58,10 +58,10 @@ export function servicesOf(
 } {
   const { network } = options;
   const seeServices = serviceLook(new ServicesModel(config.node), {
-    node: config.node,
     cluster: () => network.snapshot.state,
     nodes: () => network.desired.nodes,
     occupied: () => network.host.occupied,
+    own: () => network.desired.hostAddresses,
   });
   return { seeServices, services: serviceParts(config, seeServices, options) };
 }

@@ -38,6 +38,7 @@ test('a minimal configuration gets every default', () => {
     services: {
       mode: 'off',
       healthAddress: 'none',
+      podSockets: true,
       frontendEntries: 262_144,
       slotEntries: 1_048_576,
       rangeEntries: 65_536,
@@ -201,7 +202,7 @@ test('an API server is configured by file or by flags, with paths relative to th
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
   const help = agentCommand().configureHelp({ helpWidth: 1000 }).helpInformation();
-  assert.equal(flags.length, 40);
+  assert.equal(flags.length, 41);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

@@ -8,6 +8,7 @@ export interface ServicesConfig {
   readonly mode: 'off' | 'on';
   /** `none`: do not listen. */
   readonly healthAddress: string;
+  readonly podSockets: boolean;
   readonly frontendEntries: number;
   readonly slotEntries: number;
   readonly rangeEntries: number;
@@ -30,6 +31,12 @@ export const servicesSchema: z.ZodType<ServicesConfig> = z
       })
       .default('none')
       .describe("where kube-proxy's /healthz and /livez answer; kube-proxy uses 0.0.0.0:10256"),
+    podSockets: z
+      .boolean({ error: 'is neither true nor false' })
+      .default(true)
+      .describe(
+        "lead pods' TCP connections by their sockets; false: by packets, for service meshes",
+      ),
     frontendEntries: whole(64, 16_777_216)
       .default(262_144)
       .describe('maximum number of addresses and ports of all Services'),

@@ -70,8 +70,9 @@ export const serviceMarks = {
   /** The backend sees an address of the node instead of the client's. */
   masquerade: 0x0080_0000,
   backendMask: 0x000f_ffff,
-  /** In place of a backend's number: the client gets an error. */
+  /** In place of a backend's number: the client gets an error, or no answer, if the packet begins a connection. */
   refuse: 0x000f_ffff,
+  silent: 0x000f_fffe,
 } as const;
 
 /**

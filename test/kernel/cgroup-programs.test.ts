@@ -15,7 +15,11 @@ rootTest(
     mkdirSync(pods);
     try {
       let now = 0;
-      const programs = new CgroupPrograms(root, () => now);
+      const programs = new CgroupPrograms(
+        root,
+        () => false,
+        () => now,
+      );
       assert.deepEqual(programs.look(), []);
       using program = loadTestObject(context, 'hooks').program('refuse_connect');
       const attachType = 'cgroup_inet4_connect';

@@ -45,6 +45,7 @@ static const __u32 SERVICE_MARK = 0x${serviceMarks.tag.toString(16)};
 static const __u32 SERVICE_MASQUERADE = 0x${serviceMarks.masquerade.toString(16)};
 static const __u32 SERVICE_BACKEND_MASK = 0x${serviceMarks.backendMask.toString(16)};
 static const __u32 SERVICE_REFUSE = 0x${serviceMarks.refuse.toString(16)};
+static const __u32 SERVICE_SILENT = 0x${serviceMarks.silent.toString(16)};
 `;
 
 const shim = `#define DEFAULT_SOCKET ${quoted(defaultSocket)}

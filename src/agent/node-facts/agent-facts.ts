@@ -31,6 +31,6 @@ export function factWatch({ socket, nft, datapath, config, log }: FactWatchOptio
     isOwnProgram: (id) => ownIds.has(id),
     isOurs: (id) => ownIds.has(id) || isNamedAsOurs(id),
   });
-  const cgroups = new CgroupPrograms(config.cgroupRoot ?? findCgroupRoot());
+  const cgroups = new CgroupPrograms(config.cgroupRoot ?? findCgroupRoot(), (id) => ownIds.has(id));
   return new FactWatch(new NodeObserver({ socket, nft, programs, cgroups }), nodeFacts, log);
 }

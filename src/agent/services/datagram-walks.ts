@@ -37,6 +37,7 @@ export class DatagramWalks implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isAsked = false;
+  #hasRemoved = false;
   #isStopped = false;
   #restUntilMs = 0;
 
@@ -55,6 +56,7 @@ export class DatagramWalks implements Disposable {
       this.#running = this.#walk().finally(() => {
         this.#running = undefined;
         if (this.#isAsked) this.request();
+        else if (this.#hasRemoved) this.request(secondLookMs);
       });
     }, waitMs);
   }
@@ -67,16 +69,17 @@ export class DatagramWalks implements Disposable {
 
   async #walk(): Promise<void> {
     this.#isAsked = false;
+    this.#hasRemoved = false;
     const { destroySockets, log, onProblem } = this.#options;
     const began = performance.now();
     try {
       const removed = await removeDatagrams(this.#options);
       const sockets = destroySockets();
       onProblem(undefined);
+      this.#hasRemoved = removed.size > 0;
       if (removed.size + sockets > 0) {
         const counts = { ...Object.fromEntries(removed), ...(sockets > 0 && { sockets }) };
         log.info(counts, 'removed UDP flows that led to no backend');
-        this.request(secondLookMs);
       }
     } catch (error) {
       onProblem(`stale UDP flows could not be removed: ${errorText(error)}`);

@@ -7,6 +7,7 @@ import type { OccupiedRange } from '../../model/host.ts';
 import type { ServiceContext } from '../../model/services/resolve.ts';
 import type { ServicesModel, ServiceTables } from '../../model/services/services.ts';
 import { takenAddresses } from '../../model/services/taken-addresses.ts';
+import type { Address } from '../../net/address.ts';
 
 /** The Services with what their rules depend on. */
 export interface SeenServices {
@@ -15,27 +16,31 @@ export interface SeenServices {
 }
 
 export interface SeenFrom {
-  /** This node's name. */
-  readonly node: string;
   cluster(): Pick<ClusterState, 'nodes' | 'services' | 'endpointSlices'>;
   /** With their accepted addresses and pod ranges. */
   nodes(): ReadonlyMap<string, CheckedNode>;
   occupied(): readonly OccupiedRange[] | undefined;
+  /** Addresses of this node, at which the programs know node ports. */
+  own(): readonly Address[];
 }
 
 /** Each call brings everything up to date. What has not changed is the same object as before. */
 export function serviceLook(model: ServicesModel, from: SeenFrom): () => SeenServices {
   const taken = memoizeLast(
-    (nodes: ReadonlyMap<string, CheckedNode>, occupied: readonly OccupiedRange[] | undefined) =>
-      takenAddresses({ nodes, occupied }),
+    (
+      nodes: ReadonlyMap<string, CheckedNode>,
+      occupied: readonly OccupiedRange[] | undefined,
+      own: readonly Address[],
+    ) => takenAddresses({ nodes, occupied, own }),
   );
   return () => {
     const nodes = from.nodes();
+    const own = from.own();
     return {
       tables: model.follow(from.cluster()),
       context: {
-        nodePortAddresses: nodes.get(from.node)?.addresses ?? [],
-        taken: taken(nodes, from.occupied()),
+        nodePortAddresses: own,
+        taken: taken(nodes, from.occupied(), own),
       },
     };
   };

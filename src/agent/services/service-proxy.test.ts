@@ -24,7 +24,6 @@ function subject(options: Partial<ServiceProxyOptions> = {}) {
   const services = new SnapshotMap<ClusterService>();
   const slices = new SnapshotMap<ClusterEndpointSlice>();
   const see = serviceLook(new ServicesModel('n1'), {
-    node: 'n1',
     cluster: () => ({
       nodes: new Map(),
       services: services.snapshot(),
@@ -32,6 +31,7 @@ function subject(options: Partial<ServiceProxyOptions> = {}) {
     }),
     nodes: () => new Map(),
     occupied: () => undefined,
+    own: () => [],
   });
   const settles: (PlanOptions & { readonly frontends: number })[] = [];
   const calls: string[] = [];

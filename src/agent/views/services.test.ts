@@ -53,7 +53,8 @@ function partsWith(service: ClusterService): AgentParts {
   const known = {
     config: { node: 'n1' },
     seeServices: serviceLook(new ServicesModel('n1'), {
-      ...{ node: 'n1', cluster: () => state, nodes: () => nodes, occupied: () => undefined },
+      ...{ cluster: () => state, nodes: () => nodes, occupied: () => undefined },
+      own: () => nodes.get('n1')?.addresses ?? [],
     }),
     pods: { endpoints: () => [{ pod, addresses: [parseAddress('10.78.1.9')] }] },
     network: { snapshot: { state }, desired: { nodes }, host: { uplinks: [] } },

@@ -29,6 +29,7 @@ export const nftDropReasons: Readonly<Record<string, string>> = {
   [pathMtuCounter]: 'speaks for the node',
   [straySegmentCounter]: 'segment outside its connection',
   [serviceCounters.refused]: 'no backend',
+  [serviceCounters.silent]: 'no backend here',
   [serviceCounters.unchosen]: 'unknown connection',
 };
 

@@ -31,8 +31,15 @@ export interface TranslatedServices {
   readonly rules: ServiceRules;
 }
 
-/** Counters of packets that get an error because no backend is there, and of packets that no rule has translated. */
-export const serviceCounters = { refused: 'refused', unchosen: 'unchosen' } as const;
+/**
+ * Counters of packets that get an error because no backend is there, of those that get no answer because none is here, and
+ * of packets that no rule has translated.
+ */
+export const serviceCounters = {
+  refused: 'refused',
+  unchosen: 'unchosen',
+  silent: 'silent',
+} as const;
 
 export function serviceTableContents(): DesiredContents<
   TranslatedServices,
@@ -65,16 +72,17 @@ function backendEntries({ number, address, port }: NumberedBackend): EntryGroup<
 const families = [4, 6] as const;
 
 export function serviceRules(rules: ServiceRules): TableContents {
-  const { refused, unchosen } = serviceCounters;
+  const { refused, silent, unchosen } = serviceCounters;
   const { beforeDstnat, beforeSrcnat, afterDstnat, beforeForward } = priorities;
   return {
-    counters: [refused, unchosen],
+    counters: [refused, silent, unchosen],
     collections: families.map(backendCollection),
     chains: [
       {
         name: 'refuse',
         at: { type: 'filter', hook: 'prerouting', priority: beforeDstnat },
         rules: [
+          `${isSilent} counter name "${silent}" drop`,
           `${isRefused} meta l4proto tcp counter name "${refused}" reject with tcp reset`,
           `${isRefused} counter name "${refused}" reject with icmpx type port-unreachable`,
         ],
@@ -113,10 +121,13 @@ export function serviceRules(rules: ServiceRules): TableContents {
   };
 }
 
-const { tag, tagMask, masquerade, backendMask, refuse } = serviceMarks;
+const { tag, tagMask, masquerade, backendMask, refuse, silent: none } = serviceMarks;
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 const isTagged = `meta mark & ${hex(tagMask)} == ${hex(tag)}`;
-const isRefused = `meta mark & ${hex(tagMask | backendMask)} == ${hex(tag | refuse)} ct state new`;
+const beginsAs = (number: number): string =>
+  `meta mark & ${hex(tagMask | backendMask)} == ${hex(tag | number)} ct state new`;
+const isRefused = beginsAs(refuse);
+const isSilent = beginsAs(none);
 /** IPS_DST_NAT of linux/netfilter/nf_conntrack_common.h. */
 const dnatStatus = '0x20';
 

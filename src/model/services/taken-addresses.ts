@@ -18,6 +18,8 @@ export interface Takers {
   readonly nodes: ReadonlyMap<string, CheckedNode>;
   /** The API server, gateways and name servers of this node. */
   readonly occupied?: readonly OccupiedRange[] | undefined;
+  /** This node's own, also those that its Node does not have. */
+  readonly own?: readonly Address[] | undefined;
 }
 
 interface Range {
@@ -54,7 +56,8 @@ function unusableFlaw(address: Address, ordered: OrderedPrefix): string | undefi
  * Cluster addresses are compared with nodes and pods only: a node may know the API server and the name server by their
  * cluster addresses.
  */
-export function takenAddresses({ nodes, occupied = [] }: Takers): TakenAddress {
+export function takenAddresses({ nodes, occupied = [], own = [] }: Takers): TakenAddress {
+  const ownAddresses = new Set(own);
   const owners = new Map<Address, string>();
   const ranges: Range[] = [];
   for (const { name, addresses, podCidrs } of nodes.values()) {
@@ -75,6 +78,8 @@ export function takenAddresses({ nodes, occupied = [] }: Takers): TakenAddress {
     const pod = pods.around(ordered);
     if (pod !== undefined) return `is ${pod.what}`;
     if (kind === 'cluster') return undefined;
+    // A controller may have put a load balancer's address there; a tenant chooses an external one.
+    if (kind === 'external' && ownAddresses.has(address)) return 'is an address of this node';
     const other = others.around(ordered);
     return other === undefined ? metadataFlaw(ordered) : `is ${other.what}`;
   };

@@ -98,7 +98,10 @@ function askUdp(address: string, port: number): Promise<unknown> {
     const timer = setTimeout(() => end('silence'), patienceMs);
     socket.on('error', (error: NodeJS.ErrnoException) => end(outcomeOf(error)));
     socket.on('message', (text) => end(JSON.parse(`${text}`)));
-    socket.connect(port, address, () => socket.send('who?'));
+    socket.connect(port, address, (error?: NodeJS.ErrnoException) => {
+      if (error) end(outcomeOf(error));
+      else socket.send('who?');
+    });
 
     function end(outcome: unknown): void {
       clearTimeout(timer);

@@ -83,5 +83,5 @@ function atUplinks({ kernel, desired }: ObservedNode): readonly Finding[] {
 function atCgroups({ kernel: { cgroupPrograms } }: ObservedNode): readonly Finding[] {
   if (cgroupPrograms.length === 0) return [];
   const what = `programs of other software see what processes of pods send, receive or connect to (${some(cgroupPrograms)})`;
-  return [note(`${what}and may refuse or redirect it`)];
+  return [note(`${what} and may refuse or redirect it`)];
 }

@@ -23,13 +23,19 @@ const podFolders = ['kubepods.slice', 'kubepods'];
 
 export class CgroupPrograms {
   readonly #root: string | undefined;
+  readonly #isOwn: (id: number) => boolean;
   readonly #now: () => number;
   #found: readonly string[] = [];
   #restUntil = Number.NEGATIVE_INFINITY;
 
-  /** `root`: root of the hierarchy; undefined: unknown. `now`: monotonic time in ms. */
-  constructor(root: string | undefined, now: () => number = () => performance.now()) {
+  /** `root`: root of the hierarchy; undefined: unknown. `isOwn`: by the program's id. `now`: monotonic time in ms. */
+  constructor(
+    root: string | undefined,
+    isOwn: (id: number) => boolean = () => false,
+    now: () => number = () => performance.now(),
+  ) {
     this.#root = root;
+    this.#isOwn = isOwn;
     this.#now = now;
   }
 
@@ -38,16 +44,24 @@ export class CgroupPrograms {
     const root = this.#root;
     if (root === undefined || this.#now() < this.#restUntil) return this.#found;
     const folders = [root, ...podFolders.map((name) => `${root}/${name}`)].filter(existsSync);
-    this.#found = folders.flatMap((folder) => hooks.flatMap((hook) => programsOf(folder, hook)));
+    this.#found = folders.flatMap((folder) =>
+      hooks.flatMap((hook) => programsOf(folder, hook, this.#isOwn)),
+    );
     this.#restUntil = this.#now() + restMs;
     return this.#found;
   }
 }
 
-function programsOf(folder: string, hook: CgroupAttachType): readonly string[] {
+function programsOf(
+  folder: string,
+  hook: CgroupAttachType,
+  isOwn: (id: number) => boolean,
+): readonly string[] {
   try {
     const place = `${hook.replace('cgroup_', '')} of ${folder}`;
-    return queryCgroup(folder, hook).map((id) => `${place}: program ${nameOf(id)} (${id})`);
+    return queryCgroup(folder, hook)
+      .filter((id) => !isOwn(id))
+      .map((id) => `${place}: program ${nameOf(id)} (${id})`);
   } catch (error) {
     // The cgroup was removed meanwhile, the kernel has no such hook, or the process may not query it.
     if (isKernelError(error, 'ENOENT', 'EINVAL', 'EPERM')) return [];

@@ -1,7 +1,7 @@
 // Single entries of the tables, and comparisons of them.
 
 import { type Address, parseAddress } from '../../../net/address.ts';
-import { prefixFamily } from '../../../net/prefix.ts';
+import { parsePrefix, prefixContains, prefixFamily } from '../../../net/prefix.ts';
 import type { CompiledPort, CompiledService } from '../compiled.ts';
 import type { Frontend } from '../frontend.ts';
 import { type FrontendChoices, refusedClient } from './choices.ts';
@@ -59,13 +59,20 @@ export function hasSourceRanges({ kind }: Frontend, { service }: CompiledService
   return kind === 'load-balancer' && service.sourceRanges !== undefined;
 }
 
+/** `own`: addresses of this node. Its processes are known by another one (bpf/socket-service.h). */
 export function rangesEntry(
   number: number,
   { family }: CompiledPort,
   { service: { sourceRanges = [] } }: CompiledService,
+  own: readonly Address[],
 ): PortSourceRanges {
-  return { number, ranges: sourceRanges.filter((range) => prefixFamily(range) === family) };
+  const ranges = sourceRanges.filter((range) => prefixFamily(range) === family);
+  const isAdmitted = own.some((address) => ranges.some((range) => prefixContains(range, address)));
+  return { number, ranges: isAdmitted ? [...ranges, nodeClient] : ranges };
 }
+
+/** The client address of the node's processes. */
+const nodeClient = parsePrefix('ff00::/128');
 
 /** Lists that the entry refers to; one that it refers to twice is there twice. */
 export function listsOf({

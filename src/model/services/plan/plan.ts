@@ -40,7 +40,7 @@ export interface ServicePlanOptions {
   readonly now: () => number;
   /** How long the backends of a list stay after its last use. */
   readonly lingerMs?: number | undefined;
-  /** The highest number of a backend: fewer than `serviceMarks.refuse`. */
+  /** The highest number of a backend: below those of `serviceMarks`. */
   readonly mostBackends?: number | undefined;
 }
 
@@ -70,9 +70,12 @@ export class ServicePlan {
   /** Services for whose backends there were no numbers. */
   readonly #starved = new Set<string>();
   #freeWhenStarved = 0;
+  /** Addresses of this node, and the Services whose source ranges may have them. */
+  #own: readonly Address[] = [];
+  readonly #limited = new Set<string>();
 
   constructor(options: ServicePlanOptions) {
-    const { found, isInKernel, now, lingerMs = 60_000, mostBackends = 0xffffe } = options;
+    const { found, isInKernel, now, lingerMs = 60_000, mostBackends = 0xffffd } = options;
     this.#lists = new BackendLists({
       ...{ lists: found.lists, isInKernel, now, lingerMs, mostBackends },
     });
@@ -85,8 +88,15 @@ export class ServicePlan {
   }
 
   /** The same collections each time, which change only here. */
-  follow(tables: ServiceTables, { taken }: Pick<ServiceContext, 'taken'>): DesiredServices {
+  follow(
+    tables: ServiceTables,
+    { taken, nodePortAddresses = [] }: Pick<ServiceContext, 'taken'> & Partial<ServiceContext>,
+  ): DesiredServices {
     this.#openChanged(tables);
+    if (!isSameTexts(nodePortAddresses, this.#own)) {
+      this.#own = nodePortAddresses;
+      for (const name of this.#limited) this.#open.add(name);
+    }
     for (const name of this.#addresses.judgeBy(taken)) this.#open.add(name);
     if (this.#lists.freeBackends > this.#freeWhenStarved)
       for (const name of this.#starved) this.#open.add(name);
@@ -131,6 +141,7 @@ export class ServicePlan {
 
   #replan(name: string, tables: ServiceTables): void {
     this.#starved.delete(name);
+    this.#limited.delete(name);
     const compiled = tables.compiled.get(name);
     const before = this.#planned.get(name) ?? nothing;
     const after = compiled === undefined ? nothing : this.#plan(name, compiled, { tables, before });
@@ -167,7 +178,8 @@ export class ServicePlan {
       const isLimited = [...port.frontends.values()].some((each) =>
         hasSourceRanges(each, compiled),
       );
-      const own = isLimited ? rangesEntry(number, port.port, compiled) : undefined;
+      if (isLimited) this.#limited.add(name);
+      const own = isLimited ? rangesEntry(number, port.port, compiled, this.#own) : undefined;
       ranges.set(number, own ?? ranges.get(number));
       problems.push(...this.#setPort(port, { service: name, number, of: compiled }));
     }
