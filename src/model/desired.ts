@@ -26,7 +26,7 @@ export interface ModelConfig {
   readonly vxlan: { readonly port: number; readonly vni: number };
   /** The cgroup whose processes reach Services by their sockets; absent: none do. */
   readonly socketCgroup?: string | undefined;
-  /** False: the kernel has no `socket` expression in nftables, so `podSources` stays empty. Absent: it has. */
+  /** False: the kernel has no `socket` expression in nftables. Absent: it has. */
   readonly matchesSockets?: boolean | undefined;
 }
 

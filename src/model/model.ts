@@ -98,7 +98,7 @@ export class Model {
       strayAddresses: addresses,
       strayProblems: problems,
       masquerade,
-      podSources: this.#config.matchesSockets === false ? [] : podSources,
+      podSources,
       matchesSockets: this.#config.matchesSockets,
       problems: this.#joined(
         base.problems,

@@ -37,10 +37,12 @@ const families = [
   {
     ...{ version: 4, pod: '192.0.2.2', router: '192.0.2.1', node: '198.51.100.1' },
     ...{ world: '203.0.113.9', exempt: '203.0.113.77' },
+    ...{ farPod: '192.0.2.130', container: '198.18.0.2' },
   },
   {
     ...{ version: 6, pod: '2001:db8:1::2', router: '2001:db8:1::1', node: '2001:db8:ffff::1' },
     ...{ world: '2001:db8:9::9', exempt: '2001:db8:9::77' },
+    ...{ farPod: '2001:db8:2::2', container: '2001:db8:77::2' },
   },
 ] as const;
 type Family = (typeof families)[number];
@@ -53,7 +55,7 @@ const prefixes = (...texts: string[]) => texts.map((text) => parsePrefix(text));
 
 const desired = {
   podRanges: [],
-  podSources: [],
+  podSources: prefixes('192.0.2.0/24', '2001:db8:1::/64', '2001:db8:2::/64'),
   endpoints: endpointCollection([
     {
       addresses: families.map(({ pod }) => parseAddress(pod)),
@@ -67,6 +69,26 @@ const desired = {
   },
 } as unknown as DesiredState;
 
+const nodePorts = { container: 30001, farPod: 30002 } as const;
+/** As kube-proxy and Docker translate: all clients of the far pod are masqueraded. */
+const otherRules = `table inet others {
+  chain prerouting { type nat hook prerouting priority -100;
+    ${families
+      .flatMap((family) =>
+        (['container', 'farPod'] as const).map(
+          (name) =>
+            `ip${family.version === 6 ? '6' : ''} daddr ${family.node} tcp dport ${nodePorts[name]} ` +
+            `dnat ip${family.version === 6 ? '6' : ''} to ${family[name]}`,
+        ),
+      )
+      .join('\n')}
+  }
+  chain postrouting { type nat hook postrouting priority 100;
+    oifname dk0 tcp dport ${nodePorts.farPod} masquerade
+    iifname dk0 oifname up0 masquerade
+  }
+}`;
+
 /** A host that speaks by frames alone. */
 interface Side {
   send(segment: Segment): void;
@@ -78,6 +100,8 @@ interface Place {
   readonly node: NetworkNamespace;
   readonly pod: Side;
   readonly outside: Side;
+  /** Behind another interface: a container of another network, and a pod of another node. */
+  readonly beside: Side;
   /** By reason, since the last call. */
   drops(): Readonly<Record<string, number>>;
 }
@@ -255,6 +279,70 @@ rootTest("a pod's path-MTU error about a translated connection goes nowhere", (c
   }
 });
 
+/** Connections that others translate, of a container and of a pod of another node. */
+function besides(place: Place, family: Family, sourcePort: number) {
+  const { beside, outside } = place;
+  const published = (name: 'container' | 'farPod'): Connection => {
+    const ends = { source: family.exempt, destination: family.node };
+    return open(outside, beside, { ...ends, sourcePort, destinationPort: nodePorts[name] });
+  };
+  return {
+    masqueraded: () => {
+      const ends = { source: family.container, destination: family.world };
+      return open(beside, outside, { ...ends, sourcePort, destinationPort: 443 });
+    },
+    toContainer: () => published('container'),
+    toFarPod: () => published('farPod'),
+  };
+}
+
+rootTest('nor does one of a container, or of a pod of another node', (context) => {
+  const place = build(context);
+  const { node, outside, beside, drops } = place;
+  for (const isRuled of [true, false]) {
+    if (!isRuled) runIn(node, 'nft', 'flush', 'chain', 'inet', 'heddle', 'translated_passes');
+    families.forEach((family, index) => {
+      const sourcePort = 5000 + index + (isRuled ? 0 : 10);
+      const all = besides(place, family, sourcePort);
+      const { client } = all.masqueraded();
+      const senders = [
+        ['a masqueraded container', { ...turned(client), sequence: 9001 }],
+        ['a container', { ...turned(all.toContainer().server), sequence: 1001 }],
+        ['a pod of another node', { ...turned(all.toFarPod().server), sequence: 1001 }],
+      ] as const;
+      outside.arrived();
+      for (const [sender, about] of senders) {
+        const what = `${isRuled ? '' : 'without rules: '}IPv${family.version}, ${sender}`;
+        beside.sendTooBig({ ...about, bytes: 8 });
+        assert.equal(outside.arrived().errors, isRuled ? 0 : 1, what);
+        assert.deepEqual(drops(), isRuled ? silenced : {}, what);
+      }
+    });
+  }
+});
+
+rootTest("routers' path-MTU errors about translated connections arrive", (context) => {
+  const place = build(context);
+  const { pod, outside, beside, drops } = place;
+  families.forEach((family, index) => {
+    const all = besides(place, family, 6000 + index);
+    const inward = [
+      ['a masqueraded pod', pod, turned(masqueraded(place, family, 6000 + index).server)],
+      ['a host port', pod, turned(toHostPort(place, family, 6000 + index).client)],
+      ['a masqueraded container', beside, turned(all.masqueraded().server)],
+      ['a container', beside, turned(all.toContainer().client)],
+      ['a pod of another node', beside, turned(all.toFarPod().client)],
+    ] as const;
+    for (const [receiver, side, about] of inward) {
+      side.arrived();
+      outside.sendTooBig({ ...about, bytes: 8 });
+      const what = `IPv${family.version}, to ${receiver}`;
+      assert.equal(side.arrived().errors, 1, what);
+      assert.deepEqual(drops(), {}, what);
+    }
+  });
+});
+
 rootTest('the node as a client of a host port believes nothing about itself', async (context) => {
   const place = build(context);
   const { node, pod, drops } = place;
@@ -292,15 +380,17 @@ async function eventually<Found>(look: () => Found | undefined): Promise<Found> 
 }
 
 function build(context: TestContext): Place {
-  const [node, pod, outside] = [1, 2, 3].map(() => testNamespace(context));
-  assert(node !== undefined && pod !== undefined && outside !== undefined);
+  const [node, pod, outside, beside] = [1, 2, 3, 4].map(() => testNamespace(context));
+  assert(node && pod && outside && beside);
   const own = `/proc/${process.pid}/fd/`;
   for (const [namespace, ...commands] of [
     [
       node,
       `link add ${podLink} type veth peer name eth0 netns ${own}${pod.fd}`,
       `link add up0 type veth peer name net0 netns ${own}${outside.fd}`,
+      `link add dk0 type veth peer name eth0 netns ${own}${beside.fd}`,
       'link set lo up',
+      'link set dk0 up',
       `link set ${podLink} up`,
       'link set up0 up',
       'address add 198.51.100.1/24 dev up0',
@@ -309,19 +399,25 @@ function build(context: TestContext): Place {
       `address add 2001:db8:1::1/64 dev ${podLink} nodad`,
     ],
     [pod, 'link set eth0 up'],
+    [beside, 'link set eth0 up'],
     [outside, 'link set net0 up'],
   ] as const) {
     for (const command of commands) runIn(namespace, 'ip', ...command.split(' '));
   }
-  const far = portOf(placeOf(outside), 'net0').mac;
-  for (const { version, pod: address, world, exempt } of families) {
+  for (const { version, pod: address, world, exempt, farPod, container } of families) {
     const { mac } = portOf(placeOf(pod));
     runIn(node, 'ip', 'neigh', 'add', address, 'lladdr', mac, 'dev', podLink);
-    for (const each of [world, exempt]) {
-      runIn(node, 'ip', `-${version}`, 'route', 'add', each, 'dev', 'up0');
-      runIn(node, 'ip', 'neigh', 'add', each, 'lladdr', far, 'dev', 'up0');
+    for (const [each, link, { mac }] of [
+      [world, 'up0', portOf(placeOf(outside), 'net0')],
+      [exempt, 'up0', portOf(placeOf(outside), 'net0')],
+      [farPod, 'dk0', portOf(placeOf(beside))],
+      [container, 'dk0', portOf(placeOf(beside))],
+    ] as const) {
+      runIn(node, 'ip', `-${version}`, 'route', 'add', each, 'dev', link);
+      runIn(node, 'ip', 'neigh', 'add', each, 'lladdr', mac, 'dev', link);
     }
   }
+  runIn(node, 'nft', otherRules);
   runIn(node, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
   runIn(node, 'sysctl', '-qw', 'net.ipv4.conf.all.route_localnet=1');
   const nft = Nftables.open(node);
@@ -334,6 +430,7 @@ function build(context: TestContext): Place {
     node,
     pod: sideOf(context, [pod, 'eth0'], [node, podLink]),
     outside: sideOf(context, [outside, 'net0'], [node, 'up0']),
+    beside: sideOf(context, [beside, 'eth0'], [node, 'dk0']),
     drops: countedSince(drops),
   };
 }

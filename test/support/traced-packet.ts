@@ -30,12 +30,17 @@ export interface TracedPacket {
   readonly isDnat?: boolean;
   /** Its connection's source was translated. */
   readonly isSnat?: boolean;
+  /** It goes in the direction of its connection's replies. */
+  readonly isReply?: boolean;
+  /** Sources of its connection's packets in both directions, as they come to the node. */
+  readonly ends?: { readonly original: string; readonly reply: string };
 }
 
 /** What `fib` knows: prefixes. */
 export interface TracedNode {
   readonly local: readonly string[];
   readonly broadcast?: readonly string[];
+  readonly anycast?: readonly string[];
 }
 
 /** The node of nft-states.ts. 203.0.113.50 is an address of a Service. */
@@ -45,6 +50,7 @@ export const documentationNode: TracedNode = {
     '2001:db8:1::1/128',
   ]),
   broadcast: ['198.51.100.255/32'],
+  anycast: ['2001:db8:ffff::/128', '2001:db8:1::/128'],
 };
 
 /** Value of one selector; undefined: the packet has none, and the rule does not match. */
@@ -89,6 +95,13 @@ const selectors: Readonly<Record<string, Read>> = {
   'fib saddr type': ({ source }, node) => typeOf(source, node),
   'fib daddr type': ({ destination }, node) => typeOf(destination, node),
   'ct state': ({ state = 'new' }) => state,
+  'ct direction': ({ isReply = false }) => (isReply ? 'reply' : 'original'),
+  'ct original ip saddr': (packet) =>
+    packetFamily(packet) === 4 ? packet.ends?.original : undefined,
+  'ct original ip6 saddr': (packet) =>
+    packetFamily(packet) === 6 ? packet.ends?.original : undefined,
+  'ct reply ip saddr': (packet) => (packetFamily(packet) === 4 ? packet.ends?.reply : undefined),
+  'ct reply ip6 saddr': (packet) => (packetFamily(packet) === 6 ? packet.ends?.reply : undefined),
   'ct status': ({ isDnat = false, isSnat = false }) => (isDnat ? 'dnat' : isSnat ? 'snat' : ''),
 };
 
@@ -111,10 +124,11 @@ function nextHeader({ fragment, protocol }: TracedPacket): string {
   return fragment === undefined ? String(protocols[protocol]) : '44';
 }
 
-function typeOf(address: string, { local, broadcast = [] }: TracedNode): string {
+function typeOf(address: string, { local, broadcast = [], anycast = [] }: TracedNode): string {
   const isIn = (prefixes: readonly string[]): boolean =>
     prefixes.some((prefix) => isInPrefix(address, prefix));
   if (isIn(local)) return 'local';
+  if (isIn(anycast)) return 'anycast';
   if (isIn(['224.0.0.0/4', 'ff00::/8'])) return 'multicast';
   return isIn([...broadcast, '255.255.255.255/32']) ? 'broadcast' : 'unicast';
 }

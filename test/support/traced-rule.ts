@@ -92,14 +92,16 @@ export function parseSelectors(
   let at = 0;
   do {
     if (selectors.length > 0) at++;
-    const length = selectorLength(tokens[at] ?? '');
+    const length = selectorLength(tokens[at] ?? '', tokens[at + 1]);
     selectors.push(tokens.slice(at, at + length).join(' '));
     at += length;
   } while (tokens[at] === '.');
   return [selectors, at];
 }
 
-function selectorLength(first: string): number {
+function selectorLength(first: string, second: string | undefined): number {
   if (first === 'iifname' || first === 'oifname' || first.startsWith('@')) return 1;
+  // `ct original ip saddr`
+  if (first === 'ct' && (second === 'original' || second === 'reply')) return 4;
   return first === 'fib' ? 3 : 2;
 }

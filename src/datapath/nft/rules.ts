@@ -20,6 +20,7 @@ import { localSourceRules } from './local-sources.ts';
 import { masqueradeRules } from './masquerade.ts';
 import { translatedRules } from './translated.ts';
 import { arrivedWhole, tunnelRules } from './tunnel.ts';
+import { tunnelErrors } from './tunnel-errors.ts';
 
 type Group = EntryGroup<NftEntry>;
 
@@ -40,9 +41,9 @@ export function nftContents(): StateContents<NftEntry> {
       const isTracking = masquerade !== undefined || tunnelEnds !== undefined || mapped.length > 0;
       const parts = [
         directPart(podRanges.length > 0, tunnelEnds !== undefined),
-        localSources(podSources),
+        localSources(matchesSockets ? podSources : noPrefixes),
         tunnel(tunnelEnds, hostPortAddresses !== undefined),
-        isTracking ? translated(matchesSockets) : nothing,
+        isTracking ? translated(matchesSockets, podSources, tunnelEnds) : nothing,
         masquerading(masquerade, overlay?.name, overlay?.port),
         hostPorts(hasFamily(mapped, 4), hasFamily(mapped, 6), hostPortAddresses),
       ].filter((part) => part.length > 0);
@@ -63,6 +64,7 @@ export function nftKeysOf(endpoint: LocalEndpoint): readonly string[] {
 }
 
 const nothing: Group = [];
+const noPrefixes: readonly Prefix[] = [];
 const tablePart = keyed([tableEntry(nftTableName)]);
 
 /** Chains are created in this order. */
@@ -94,8 +96,14 @@ function tunnelPart(ends: TunnelEnds | undefined, hasServices: boolean): Group {
   return keyed(contentEntries(tunnelRules(ends, hasServices), ranks.tunnel));
 }
 
-function translatedPart(matchesSockets: boolean): Group {
-  return keyed(contentEntries(translatedRules(matchesSockets), ranks.translated));
+function translatedPart(
+  matchesSockets: boolean,
+  podSources: readonly Prefix[],
+  ends: TunnelEnds | undefined,
+): Group {
+  const entering = ends === undefined ? [] : tunnelErrors(ends).entering;
+  const contents = translatedRules({ matchesSockets, podSources, entering });
+  return keyed(contentEntries(contents, ranks.translated));
 }
 
 function masqueradePart(masquerade: Masquerade | undefined, name?: string, port?: number): Group {

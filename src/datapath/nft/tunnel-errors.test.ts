@@ -118,6 +118,15 @@ const cases: Readonly<Record<4 | 6, readonly Case[]>> = {
       what: 'a packet of another host',
       ...{ protocol: 17, payload: toTunnel, more: { destination: ends[6].other }, rule: 1 },
     },
+    {
+      what: 'a packet in the tunnel, to all nodes',
+      ...{ protocol: 17, payload: toTunnel, more: { destination: 'ff02::1' }, rule: 6, ...dropped },
+    },
+    {
+      what: "a packet in the tunnel, to the routers' anycast address",
+      ...{ protocol: 17, payload: toTunnel, more: { destination: '2001:db8:ffff::' } },
+      ...{ rule: 6, ...dropped },
+    },
   ],
 };
 
@@ -160,3 +169,38 @@ test('another ICMP error is not about path MTU', () => {
   const packet = { source, destination, protocol: 'icmp', icmp, transport } as const;
   assert.deepEqual(trace(table, 'prerouting', packet).rules, ['direct 3']);
 });
+
+const toNode: readonly {
+  readonly what: string;
+  readonly protocol?: number;
+  readonly state?: TracedPacket['state'];
+  readonly between?: readonly ['own' | 'peer' | 'outsider', 'own' | 'peer' | 'outsider'];
+  readonly isDropped: boolean;
+}[] = [
+  { what: 'to another node', between: ['own', 'peer'], isDropped: true },
+  { what: 'of another node', between: ['peer', 'own'], isDropped: true },
+  { what: 'to the outside', between: ['own', 'outsider'], isDropped: false },
+  { what: 'of the outside', between: ['outsider', 'own'], isDropped: false },
+  { what: 'that is not known', state: 'invalid', isDropped: true },
+  { what: 'that is not tracked', state: 'untracked', isDropped: true },
+  { what: 'of IPsec', between: ['own', 'peer'], protocol: 50, isDropped: false },
+];
+
+for (const version of [4, 6] as const) {
+  for (const { what, protocol = 6, state = 'related', between, isDropped } of toNode) {
+    test(`IPv${version}, path-MTU error to this node about a connection ${what}: ${isDropped ? 'dropped' : 'passes'}`, () => {
+      const { outsider: source, own: destination } = ends[version];
+      const [original, reply] = (between ?? []).map((name) => ends[version][name]);
+      const traced = trace(table, 'input', {
+        ...{ source, destination, iif: 'up0', protocol: version === 4 ? 'icmp' : 'icmpv6' },
+        ...{ icmp: kinds[version], state },
+        ...(original === undefined || reply === undefined ? {} : { ends: { original, reply } }),
+        transport: about(version, protocol, vxlanLikeTcp),
+      });
+      assert.deepEqual(
+        [traced.verdict, traced.counters],
+        isDropped ? ['drop', ['tunnel_error']] : ['accept', []],
+      );
+    });
+  }
+}

@@ -11,6 +11,8 @@ export const tunnelErrorCounter = 'tunnel_error';
 export interface TunnelErrors {
   /** Rules that lead to `chains`, for a chain where no fragment has been reassembled yet. */
   readonly jumps: readonly string[];
+  /** The same for a chain of packets to this node itself, behind NAT. */
+  readonly entering: readonly string[];
   readonly chains: readonly Chain[];
 }
 
@@ -19,12 +21,16 @@ export function tunnelErrors({ own, port }: TunnelEnds): TunnelErrors {
   const hasIpv6 = own.some((address) => addressFamily(address) === 6);
   const four = { name: 'tunnel_errors', rules: rules4(port) };
   const six = { name: 'tunnel_errors6', rules: rules6(port) };
+  const known4 = { name: 'known_errors', rules: knownRules4 };
+  const known6 = { name: 'known_errors6', rules: knownRules6 };
+  const jumpsTo = (to4: Chain, to6: Chain): readonly string[] => [
+    `icmp type destination-unreachable icmp code frag-needed jump ${to4.name}`,
+    ...(hasIpv6 ? [`icmpv6 type packet-too-big jump ${to6.name}`] : []),
+  ];
   return {
-    jumps: [
-      `icmp type destination-unreachable icmp code frag-needed jump ${four.name}`,
-      ...(hasIpv6 ? [`icmpv6 type packet-too-big jump ${six.name}`] : []),
-    ],
-    chains: [four, ...(hasIpv6 ? [six] : [])],
+    jumps: jumpsTo(four, six),
+    entering: jumpsTo(known4, known6),
+    chains: [four, known4, ...(hasIpv6 ? [six, known6] : [])],
   };
 }
 
@@ -49,14 +55,30 @@ function rules4(port: number): readonly string[] {
 
 // Routers do report this about tunnels, whose packets they do not fragment. The report is of no use: the sender inside
 // never hears of it, and longer packets are lost with it or without it. The kernel passes extension headers over, up to
-// a UDP header that these rules would not see.
+// a UDP header that these rules would not see. Unlike IPv4's, such an error may be sent to a group or to any node's
+// anycast address: the kernel looks only at the addresses in the quote.
 function rules6(port: number): readonly string[] {
   return [
-    'fib daddr type != local return',
+    'fib daddr type != { local, multicast, anycast } return',
     `ip6 nexthdr != 58 ${drop}`,
     '@th,112,8 { 6, 50, 132 } return',
     `@th,112,8 != 17 ${drop}`,
     `@th,384,16 ${port} ${drop}`,
     `@th,400,16 ${port} ${drop}`,
+  ];
+}
+
+// The other end of a TCP connection knows its sequence numbers, and may be a pod or a container to which the other node
+// translates. So what is about a connection with another node is dropped, and what is about none that is known: a
+// connection may be forgotten while its socket is open. Only the ends of IPsec know an SPI, and no NAT leads there.
+const isOfIpsec = (protocolAt: number): string => `@th,${protocolAt},8 { 50, 51 } return`;
+const knownRules4: readonly string[] = [isOfIpsec(136), ...knownRules('ip', 4)];
+const knownRules6: readonly string[] = [isOfIpsec(112), ...knownRules('ip6', 6)];
+
+function knownRules(ip: 'ip' | 'ip6', version: 4 | 6): readonly string[] {
+  return [
+    `ct state != related ${drop}`,
+    `ct original ${ip} saddr @tunnel_peers${version} ${drop}`,
+    `ct reply ${ip} saddr @tunnel_peers${version} ${drop}`,
   ];
 }
