@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Reasons to refuse a packet that arrives at an uplink.
+ * Reasons to refuse a packet that arrives at an uplink or another interface of the node.
  */
 #pragma once
 
@@ -27,11 +27,12 @@ static __always_inline bool is_spoofed_outside(struct __sk_buff *skb, const stru
 /*
  * True for an error about a packet that the pod sent through a tunnel, or an error that hides what
  * it is about. No router sees such a packet, and the other node's errors about it come through the
- * tunnel.
+ * tunnel. `ifindex` is the interface that brought the error.
  *
  * Not static, so that the verifier checks it once instead of once per path to it.
  */
-__noinline int is_error_beside_tunnel(struct __sk_buff *skb, const struct packet *packet)
+__noinline int is_error_beside_tunnel(struct __sk_buff *skb, const struct packet *packet,
+				      __u32 ifindex)
 {
 	struct quoted quoted = {};
 	const struct route *route;
@@ -41,7 +42,7 @@ __noinline int is_error_beside_tunnel(struct __sk_buff *skb, const struct packet
 	if (packet->is_piece || !read_quoted(skb, packet, &quoted) || quoted.is_routed)
 		return true;
 	route = find_route(&quoted.destination);
-	return route && route->kind == ROUTE_OVERLAY;
+	return route && route->kind == ROUTE_OVERLAY && !is_interface_of(route, ifindex);
 }
 
 /*
@@ -55,7 +56,7 @@ refusal_outside(struct __sk_buff *skb, const struct packet *packet, const struct
 		return packet->reason ? packet->reason : DROP_SPOOFED_OUTSIDE;
 	if (packet->reason)
 		return DROP_NONE;
-	if (is_error_beside_tunnel(skb, packet))
+	if (is_error_beside_tunnel(skb, packet, skb->ifindex))
 		return DROP_FORGED_ERROR;
 	return back ? refusal_of_icmp(skb, packet, &back->next_hop) : DROP_NONE;
 }

@@ -8,6 +8,7 @@
 #include "find.h"
 #include "finish.h"
 #include "limit.h"
+#include "outside.h"
 #include "recall.h"
 #include "refuse.h"
 #include "service.h"
@@ -120,20 +121,29 @@ int from_pod(struct __sk_buff *skb)
 
 /*
  * Returns the reason to refuse a packet because of the interface that brought it. Either its source
- * is a pod behind another interface, or it is ICMP from another node's pod that speaks for others.
- * from_network and from_overlay check the same earlier, but not for every packet: a frame may reach
- * the stack without them, by an interface without a program or in an encapsulation that only the
- * stack removes.
+ * is a pod behind another interface, or it is an error about a tunnelled packet that did not come
+ * through the tunnel, or it is ICMP from another node's pod that speaks for others. from_network
+ * and from_overlay check the same earlier, but not for every packet: a frame may reach the stack
+ * without them, by an interface without a program or in an encapsulation that only the stack
+ * removes.
  */
 static __noinline enum drop_reason refusal_at_pod(struct __sk_buff *skb,
 						  const struct packet *packet)
 {
 	bool is_icmp = packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6;
+	const struct location *location;
 	const struct route *route;
 
 	if (comes_from_elsewhere(skb, packet))
 		return DROP_SPOOFED_OUTSIDE;
-	if (!is_icmp || !skb->ingress_ifindex || locate(&packet->source))
+	if (!is_icmp || !skb->ingress_ifindex)
+		return DROP_NONE;
+	location = locate(&packet->source);
+	if (is_pod(location))
+		return DROP_NONE;
+	if (is_error_beside_tunnel(skb, packet, skb->ingress_ifindex))
+		return DROP_FORGED_ERROR;
+	if (location)
 		return DROP_NONE;
 	route = find_route(&packet->source);
 	/* Another node may be a router on the path of a masqueraded packet of the pod. */

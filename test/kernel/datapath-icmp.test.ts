@@ -8,6 +8,7 @@ import {
   type AddressByFamily,
   db,
   places,
+  strangerIfIndex,
   tunnelDevice,
   uplink,
   web,
@@ -309,6 +310,36 @@ rootTest('a router between nodes may send errors about any flow that it sees', a
       },
     ];
   });
+  await check(context, testDatapath(context), cases);
+});
+
+rootTest('no error about a tunnelled packet comes to a pod beside the tunnel', async (context) => {
+  const cases = ([4, 6] as const).flatMap((family) =>
+    ([strangerIfIndex, uplink, tunnelDevice] as const).flatMap((ingressIfIndex) => {
+      const sent = { program: 'to_pod' as const, ifIndex: db.ifIndex, ingressIfIndex };
+      const fateBeside = ingressIfIndex === tunnelDevice ? 'pass' : forgedError;
+      const about = (to: AddressByFamily): PacketBody =>
+        errorBodyAbout(family, errorTypes[family][0], { from: db[family], to: to[family] });
+      return (['world', 'otherNode', 'node'] as const).flatMap((from): readonly RefusedPacket[] => {
+        const way = { ...sent, source: places[from][family], destination: db[family] };
+        return [
+          ...(['tunnelled', 'tunnelledOverIpv6'] as const).map((to) => ({
+            ...{ what: `${from} by ${ingressIfIndex}, about what db sent to ${to}`, ...way },
+            ...{ fate: fateBeside, body: about(places[to]) },
+          })),
+          ...(['native', 'world', 'otherNode'] as const).map((to) => ({
+            ...{ what: `${from} by ${ingressIfIndex}, about what db sent to ${to}`, ...way },
+            ...{ fate: 'pass', body: about(places[to]) },
+          })),
+          {
+            ...{ what: `${from} by ${ingressIfIndex}, a first fragment`, ...way },
+            ...firstFragment(family, about(places.world)),
+            fate: forgedError,
+          },
+        ];
+      });
+    }),
+  );
   await check(context, testDatapath(context), cases);
 });
 
