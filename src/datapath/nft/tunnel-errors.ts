@@ -71,13 +71,18 @@ function rules6(port: number): readonly string[] {
 // The other end of a TCP connection knows its sequence numbers, and may be a pod or a container to which the other node
 // translates. So what is about a connection with another node is dropped, and what is about none that is known: a
 // connection may be forgotten while its socket is open. Only the ends of IPsec know an SPI, and no NAT leads there.
-const isOfIpsec = (protocolAt: number): string => `@th,${protocolAt},8 { 50, 51 } return`;
-const knownRules4: readonly string[] = [isOfIpsec(136), ...knownRules('ip', 4)];
-const knownRules6: readonly string[] = [isOfIpsec(112), ...knownRules('ip6', 6)];
+// UDP passes: without this report no long datagram reaches a server behind another node's port, while TCP's two ends
+// agree on a size. The other node drops what its NAT would make of others' errors.
+const isOf = (protocols: string, protocolAt: number): string =>
+  `@th,${protocolAt},8 ${protocols} return`;
+const knownRules4: readonly string[] = knownRules('ip', 4, 136);
+const knownRules6: readonly string[] = knownRules('ip6', 6, 112);
 
-function knownRules(ip: 'ip' | 'ip6', version: 4 | 6): readonly string[] {
+function knownRules(ip: 'ip' | 'ip6', version: 4 | 6, protocolAt: number): readonly string[] {
   return [
+    isOf('{ 50, 51 }', protocolAt),
     `ct state != related ${drop}`,
+    isOf('17', protocolAt),
     `ct original ${ip} saddr @tunnel_peers${version} ${drop}`,
     `ct reply ${ip} saddr @tunnel_peers${version} ${drop}`,
   ];
