@@ -11,7 +11,8 @@ import { connections, datagrams, roundTrips } from './load/traffic.ts';
 
 const sizes = [1, 1000, 5000] as const;
 const service = '10.96.0.10';
-const targetPort = 9000;
+/** Each way has a port of its own: a closed translated connection keeps its ports on the stack for a moment. */
+const ways = { socket: { port: 80, target: 9000 }, packets: { port: 81, target: 9001 } } as const;
 const arms = { socket: 'ClusterIP, by the socket', packets: 'ClusterIP, by packets' } as const;
 
 export const servicesExperiment: Experiment = {
@@ -43,14 +44,15 @@ async function runServices(options: ExperimentOptions): Promise<readonly Figure[
     const direct = lab.sameNode("pod's address");
     lab.write([...Array(size).keys()].flatMap((index) => objects(index, direct.address)));
     await untilServed(lab, size, signal);
-    const address = `${direct.address}:${targetPort},${service}:80`;
+    const by = ({ port, target }: (typeof ways)[keyof typeof ways]): string =>
+      `${direct.address}:${target},${service}:${port}`;
     figures.push(
       ...(await compare({
         group: groupOf(size),
         arms: [
           direct,
-          { ...direct, name: arms.socket, address, client: lab.inCgroup },
-          { ...direct, name: arms.packets, address },
+          { ...direct, name: arms.socket, address: by(ways.socket), client: lab.inCgroup },
+          { ...direct, name: arms.packets, address: by(ways.packets) },
         ],
         rounds: quick ? 2 : 9,
         ...{ measures: slices, signal, progress },
@@ -78,13 +80,19 @@ function objects(index: number, backend: string): readonly object[] {
   const metadata = { namespace: 'bench', name };
   const clusterIP = index === 0 ? service : `10.97.${Math.floor(index / 250)}.${(index % 250) + 1}`;
   const protocols = index === 0 ? ['TCP', 'UDP'] : ['TCP'];
-  const ports = protocols.map((protocol) => ({ name: protocol.toLowerCase(), protocol }));
+  const ports = Object.values(index === 0 ? ways : [ways.socket]).flatMap(({ port, target }) =>
+    protocols.map((protocol) => ({
+      ...{ name: `${protocol.toLowerCase()}-${port}`, protocol, port, target },
+    })),
+  );
   return [
     {
       ...{ apiVersion: 'v1', kind: 'Service', metadata },
       spec: {
         ...{ type: 'ClusterIP', clusterIP, clusterIPs: [clusterIP] },
-        ports: ports.map((each) => ({ ...each, port: 80 })),
+        ports: ports.map(({ name: port, protocol, port: number }) => ({
+          ...{ name: port, protocol, port: number },
+        })),
       },
     },
     {
@@ -93,7 +101,9 @@ function objects(index: number, backend: string): readonly object[] {
       endpoints: (index === 0 ? [backend] : [1, 2, 3, 4].map((end) => `10.201.16.${end}`)).map(
         (address) => ({ addresses: [address], conditions: { ready: true }, nodeName: 'node-1' }),
       ),
-      ports: ports.map((each) => ({ ...each, port: targetPort })),
+      ports: ports.map(({ name: port, protocol, target }) => ({
+        ...{ name: port, protocol, port: target },
+      })),
     },
   ];
 }
