@@ -93,14 +93,13 @@ function serviceParts(
         });
       },
       log,
-      onProblem: (text) => {
-        if (text !== undefined) journal.error({ kind: 'connections', text });
-      },
+      onError: (text) => journal.error({ kind: 'connections', text }),
     }),
   );
   const health = new ServiceHealthPorts({
     address: healthAddress === 'none' ? undefined : healthAddress,
     timeoutMs: 2 * periodMs,
+    // They are shown when they are asked for, and the next settle of the network logs them.
     onProblems: () => undefined,
     log,
   });

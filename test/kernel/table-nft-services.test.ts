@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { KeyedCollection } from '../../src/base/collections/collection.ts';
-import {
-  type NumberedBackend,
-  type ServiceRules,
-  serviceTableContents,
-} from '../../src/datapath/nft/services.ts';
+import { type ServiceRules, serviceTableContents } from '../../src/datapath/nft/services.ts';
 import { nftTable } from '../../src/datapath/nft/table.ts';
 import { Nftables } from '../../src/kernel/netfilter/nftables.ts';
 import { serviceTableName } from '../../src/model/ids.ts';
+import type { ServiceBackend } from '../../src/model/services/plan/desired-services.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import type { Port } from '../../src/net/port.ts';
 import { entriesOf } from '../support/entries-of.ts';
@@ -18,7 +15,7 @@ import { applyEntries, assertContract, assertListed, place } from '../support/ta
 const names = { name: 'service-translation', table: serviceTableName };
 
 function desired(addresses: readonly string[], rules: Partial<ServiceRules> = {}) {
-  const backends = new KeyedCollection<string, NumberedBackend>();
+  const backends = new KeyedCollection<string, ServiceBackend>();
   for (const [index, text] of addresses.entries()) {
     const backend = {
       number: index + 1,

@@ -76,7 +76,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'datapath/nft',
-    may: 'base net kernel model/* reconcile datapath/*',
+    may: 'base net kernel model/* model/services/plan reconcile datapath/*',
     packages: 'node zod',
   },
   {

@@ -1,12 +1,7 @@
-// Walks the kernel's connection tracking table and removes entries that `staleness` reports, in steps, so that a table
-// of a hundred thousand entries delays no one.
+// Walks the kernel's connection tracking table and removes entries that `staleness` reports.
 
 import type { NetworkNamespace } from '../../kernel/namespace.ts';
-import {
-  conntrackCount,
-  conntrackPieces,
-  deleteConntrackEntries,
-} from '../../kernel/netfilter/conntrack.ts';
+import { type RemovedConnections, removeConnections } from '../../kernel/netfilter/conntrack.ts';
 import type { ConntrackEntry } from '../../kernel/netfilter/conntrack-record.ts';
 import { listRoutes } from '../../kernel/netlink/route.ts';
 import { localTable, type RouteType } from '../../kernel/netlink/route-record.ts';
@@ -23,9 +18,7 @@ export interface WalkOptions {
   readonly removedBefore: ReadonlySet<string>;
 }
 
-export interface WalkResult {
-  readonly seen: number;
-  readonly removed: ReadonlyMap<Stale, number>;
+export interface WalkResult extends RemovedConnections<Stale> {
   /** `turnedRound` of each removed entry. */
   readonly tuples: ReadonlySet<string>;
 }
@@ -33,29 +26,16 @@ export interface WalkResult {
 /** Throws KernelError. */
 export async function walkConnections(options: WalkOptions): Promise<WalkResult> {
   const { namespace, rules, removedBefore } = options;
-  using socket = NetlinkSocket.open({ family: 'netfilter', namespace });
-  if (conntrackCount(socket) === 0) return { seen: 0, removed: new Map(), tuples: new Set() };
-  using deletions = NetlinkSocket.open({ family: 'netfilter', namespace });
-  const judge = staleness({ ...rules, isNode: inPrefixes(nodePrefixes(namespace)) });
-  const removed = new Map<Stale, number>();
   const tuples = new Set<string>();
-  let seen = 0;
-  for await (const piece of conntrackPieces(socket)) {
-    seen += piece.length;
-    const stale = piece.flatMap((entry) => {
+  const result = await removeConnections(namespace, () => {
+    const judge = staleness({ ...rules, isNode: inPrefixes(nodePrefixes(namespace)) });
+    return (entry) => {
       const why = judge(entry) ?? (removedBefore.has(tuple(entry)) ? 'reversed' : undefined);
-      return why === undefined ? [] : [{ entry, why }];
-    });
-    deleteConntrackEntries(
-      deletions,
-      stale.map(({ entry }) => entry),
-    );
-    for (const { entry, why } of stale) {
-      removed.set(why, (removed.get(why) ?? 0) + 1);
-      tuples.add(turnedRound(entry));
-    }
-  }
-  return { seen, removed, tuples };
+      if (why !== undefined) tuples.add(turnedRound(entry));
+      return why;
+    };
+  });
+  return { ...result, tuples };
 }
 
 // Prefixes that the kernel treats as its own, including ranges and broadcasts: packets to them do not leave the node.

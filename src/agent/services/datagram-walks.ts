@@ -4,13 +4,8 @@
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { NetworkNamespace } from '../../kernel/namespace.ts';
-import {
-  conntrackCount,
-  conntrackPieces,
-  deleteConntrackEntries,
-} from '../../kernel/netfilter/conntrack.ts';
+import { removeConnections } from '../../kernel/netfilter/conntrack.ts';
 import type { ConntrackEntry } from '../../kernel/netfilter/conntrack-record.ts';
-import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { StaleDatagrams } from './stale-datagrams.ts';
 
 export interface DatagramWalksOptions {
@@ -19,8 +14,7 @@ export interface DatagramWalksOptions {
   readonly log: Pick<Logger, 'info'>;
   /** Returns how many there were. */
   destroySockets(): number;
-  /** `undefined`: the last walk succeeded. */
-  onProblem(text: string | undefined): void;
+  onError(text: string): void;
   /** Default: the thread's own namespace. */
   readonly namespace?: NetworkNamespace | undefined;
 }
@@ -70,46 +64,21 @@ export class DatagramWalks implements Disposable {
   async #walk(): Promise<void> {
     this.#isAsked = false;
     this.#hasRemoved = false;
-    const { destroySockets, log, onProblem } = this.#options;
+    const { judge, destroySockets, log, onError, namespace } = this.#options;
     const began = performance.now();
     try {
-      const removed = await removeDatagrams(this.#options);
+      const { removed } = await removeConnections(namespace, judge);
       const sockets = destroySockets();
-      onProblem(undefined);
       this.#hasRemoved = removed.size > 0;
       if (removed.size + sockets > 0) {
         const counts = { ...Object.fromEntries(removed), ...(sockets > 0 && { sockets }) };
         log.info(counts, 'removed UDP flows that led to no backend');
       }
     } catch (error) {
-      onProblem(`stale UDP flows could not be removed: ${errorText(error)}`);
+      onError(`stale UDP flows could not be removed: ${errorText(error)}`);
     } finally {
       const endMs = performance.now();
       this.#restUntilMs = endMs + restPerWalk * (endMs - began);
     }
   }
-}
-
-/** By reason. Throws KernelError. */
-async function removeDatagrams({
-  judge,
-  namespace,
-}: DatagramWalksOptions): Promise<ReadonlyMap<StaleDatagrams, number>> {
-  const removed = new Map<StaleDatagrams, number>();
-  using socket = NetlinkSocket.open({ family: 'netfilter', namespace });
-  if (conntrackCount(socket) === 0) return removed;
-  using deletions = NetlinkSocket.open({ family: 'netfilter', namespace });
-  const why = judge();
-  for await (const piece of conntrackPieces(socket)) {
-    const stale = piece.flatMap((entry) => {
-      const reason = why(entry);
-      return reason === undefined ? [] : [{ entry, reason }];
-    });
-    deleteConntrackEntries(
-      deletions,
-      stale.map(({ entry }) => entry),
-    );
-    for (const { reason } of stale) removed.set(reason, (removed.get(reason) ?? 0) + 1);
-  }
-  return removed;
 }

@@ -5,8 +5,7 @@ import { Bookmark, type Entries } from '../../base/collections/collection.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { moment } from '../../base/moment.ts';
-import type { TranslatedServices } from '../../datapath/nft/services.ts';
-
+import type { ServiceRules, TranslatedServices } from '../../datapath/nft/services.ts';
 import type { CompiledService } from '../../model/services/compiled.ts';
 import type { DesiredServices } from '../../model/services/plan/desired-services.ts';
 import type { ServicePlan } from '../../model/services/plan/plan.ts';
@@ -22,7 +21,7 @@ export interface ServiceProxyOptions {
   readonly plan: ServicePlan;
   readonly reconciler: Reconciler<ServiceState>;
   see(): SeenServices;
-  rules(): TranslatedServices['rules'];
+  rules(): ServiceRules;
   /** Undefined: nothing may be written yet. Otherwise whether what nobody wants may be removed. */
   completeness(): 'partial' | 'complete' | undefined;
   /** After a settle that changed backends of a UDP port. */

@@ -4,19 +4,12 @@
 import type { Entries } from '../../base/collections/collection.ts';
 import { memoizeLast } from '../../base/memoize.ts';
 import { serviceMarks, serviceTableName } from '../../model/ids.ts';
+import type { ServiceBackend } from '../../model/services/plan/desired-services.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
-import type { Port } from '../../net/port.ts';
 import type { DesiredContents, EntryGroup } from '../../reconcile/table.ts';
 import { contentEntries, elementEntry, keyed, type NftEntry, tableEntry } from './entries.ts';
 import { type TunnelDevice, withoutPort } from './masquerade.ts';
 import { type Collection, priorities, type TableContents, toPods } from './rule-text.ts';
-
-/** The place to which a backend's number leads. */
-export interface NumberedBackend {
-  readonly number: number;
-  readonly address: Address;
-  readonly port: Port;
-}
 
 /** What the rules depend on. */
 export interface ServiceRules {
@@ -27,7 +20,7 @@ export interface ServiceRules {
 }
 
 export interface TranslatedServices {
-  readonly backends: Entries<string, NumberedBackend>;
+  readonly backends: Entries<string, ServiceBackend>;
   readonly rules: ServiceRules;
 }
 
@@ -37,14 +30,14 @@ export interface TranslatedServices {
  */
 export const serviceCounters = {
   refused: 'refused',
-  unchosen: 'unchosen',
   silent: 'silent',
+  unchosen: 'unchosen',
 } as const;
 
 export function serviceTableContents(): DesiredContents<
   TranslatedServices,
   NftEntry,
-  NumberedBackend
+  ServiceBackend
 > {
   const rulesOf = memoizeLast(rulePart);
   return {
@@ -64,7 +57,7 @@ function rulePart(nodeAddresses: string, name?: string, port?: number): EntryGro
   return keyed(contentEntries(serviceRules({ nodeAddresses: addresses, tunnel }), 0));
 }
 
-function backendEntries({ number, address, port }: NumberedBackend): EntryGroup<NftEntry> {
+function backendEntries({ number, address, port }: ServiceBackend): EntryGroup<NftEntry> {
   const map = backendMap(addressFamily(address));
   return keyed([elementEntry(map, `${number} : ${address} . ${port}`)]);
 }
@@ -72,19 +65,18 @@ function backendEntries({ number, address, port }: NumberedBackend): EntryGroup<
 const families = [4, 6] as const;
 
 export function serviceRules(rules: ServiceRules): TableContents {
-  const { refused, silent, unchosen } = serviceCounters;
   const { beforeDstnat, beforeSrcnat, afterDstnat, beforeForward } = priorities;
   return {
-    counters: [refused, silent, unchosen],
+    counters: Object.values(serviceCounters),
     collections: families.map(backendCollection),
     chains: [
       {
         name: 'refuse',
         at: { type: 'filter', hook: 'prerouting', priority: beforeDstnat },
         rules: [
-          `${isSilent} counter name "${silent}" drop`,
-          `${isRefused} meta l4proto tcp counter name "${refused}" reject with tcp reset`,
-          `${isRefused} counter name "${refused}" reject with icmpx type port-unreachable`,
+          `${isSilent} counter name "${serviceCounters.silent}" drop`,
+          `${isRefused} meta l4proto tcp counter name "${serviceCounters.refused}" reject with tcp reset`,
+          `${isRefused} counter name "${serviceCounters.refused}" reject with icmpx type port-unreachable`,
         ],
       },
       {
@@ -107,9 +99,9 @@ export function serviceRules(rules: ServiceRules): TableContents {
         name: 'unchosen',
         at: { type: 'filter', hook: 'forward', priority: beforeForward },
         rules: [
-          `${isTagged} ct state invalid,untracked counter name "${unchosen}" drop`,
+          `${isTagged} ct state invalid,untracked counter name "${serviceCounters.unchosen}" drop`,
           // An answer to a masqueraded pod may be to a port that is a node port as well.
-          `${isTagged} ct direction original ct status & ${dnatStatus} == 0x0 counter name "${unchosen}" drop`,
+          `${isTagged} ct direction original ct status & ${dnatStatus} == 0x0 counter name "${serviceCounters.unchosen}" drop`,
         ],
       },
       {
@@ -121,13 +113,13 @@ export function serviceRules(rules: ServiceRules): TableContents {
   };
 }
 
-const { tag, tagMask, masquerade, backendMask, refuse, silent: none } = serviceMarks;
+const { tag, tagMask, masquerade, backendMask, refuse, silent } = serviceMarks;
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 const isTagged = `meta mark & ${hex(tagMask)} == ${hex(tag)}`;
 const beginsAs = (number: number): string =>
   `meta mark & ${hex(tagMask | backendMask)} == ${hex(tag | number)} ct state new`;
 const isRefused = beginsAs(refuse);
-const isSilent = beginsAs(none);
+const isSilent = beginsAs(silent);
 /** IPS_DST_NAT of linux/netfilter/nf_conntrack_common.h. */
 const dnatStatus = '0x20';
 

@@ -3,11 +3,12 @@
 
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
 import type { Port } from '../../net/port.ts';
+import type { NetworkNamespace } from '../namespace.ts';
 import { batch } from '../netlink/batch.ts';
 import { Attributes } from '../netlink/protocol/attribute.ts';
 import { type MessageWriter, malformed } from '../netlink/protocol/message.ts';
 import type { Query, RequestSink } from '../netlink/protocol/request.ts';
-import type { NetlinkSocket } from '../netlink/socket.ts';
+import { NetlinkSocket } from '../netlink/socket.ts';
 import {
   type ConntrackEntry,
   type ConntrackTuple,
@@ -140,6 +141,40 @@ export function deleteConntrackEntries(
   const serious = failures.find((failure) => failure.code !== 'ENOENT');
   if (serious !== undefined) throw serious;
   return entries.length - failures.length;
+}
+
+export interface RemovedConnections<Why> {
+  readonly seen: number;
+  readonly removed: ReadonlyMap<Why, number>;
+}
+
+/**
+ * Deletes the entries for which `judge` returns a reason, in steps, so that a table of a hundred thousand entries delays no
+ * one. `begin` makes it, and is called only if there are entries. `namespace`: default the thread's own. Rejects with
+ * KernelError.
+ */
+export async function removeConnections<Why>(
+  namespace: NetworkNamespace | undefined,
+  begin: () => (entry: ConntrackEntry) => Why | undefined,
+): Promise<RemovedConnections<Why>> {
+  const removed = new Map<Why, number>();
+  using socket = NetlinkSocket.open({ family: 'netfilter', namespace });
+  if (conntrackCount(socket) === 0) return { seen: 0, removed };
+  using deletions = NetlinkSocket.open({ family: 'netfilter', namespace });
+  const judge = begin();
+  let seen = 0;
+  for await (const piece of conntrackPieces(socket)) {
+    seen += piece.length;
+    const doomed: ConntrackEntry[] = [];
+    for (const entry of piece) {
+      const why = judge(entry);
+      if (why === undefined) continue;
+      doomed.push(entry);
+      removed.set(why, (removed.get(why) ?? 0) + 1);
+    }
+    deleteConntrackEntries(deletions, doomed);
+  }
+  return { seen, removed };
 }
 
 function deleteEntry(requests: RequestSink, entry: ConntrackEntry): void {
