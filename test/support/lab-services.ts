@@ -80,7 +80,21 @@ function inLab(world: ServiceWorld, { server }: LabAddresses): ServiceWorld {
     .replaceAll(/"fd00:78:(\d)::/g, '"fd00:201:$1::')
     .replaceAll(/"203\.0\.113\.([12])"/g, '"198.18.0.$1"')
     .replaceAll(/:(8080|8081)\b/g, (_, port: '8080' | '8081') => `:${serverPorts[port]}`);
-  return JSON.parse(text) as ServiceWorld;
+  const { slices, ...others } = JSON.parse(text) as ServiceWorld;
+  return { ...others, slices: slices.map(withTrueNodes) };
+}
+
+// An endpoint on another node than its slice says would answer a client whose address is kept, past this node.
+function withTrueNodes({ endpoints, ...slice }: RawSlice): RawSlice {
+  return {
+    ...slice,
+    endpoints: endpoints.map((endpoint) => {
+      const { addresses, nodeName } = endpoint;
+      const [, node] = /^(?:10\.201\.|fd00:201:)(\d)[.:]/.exec(addresses[0] ?? '') ?? [];
+      if (nodeName === undefined || node === undefined) return endpoint;
+      return { ...endpoint, nodeName: `node-${node}` };
+    }),
+  };
 }
 
 function withNodes(text: string): string {
