@@ -149,30 +149,40 @@ static __always_inline void set_ipv6_tuple(struct bpf_sock_tuple *tuple, const s
 	tuple->ipv6.dport = turned ? key->low_port : key->high_port;
 }
 
+/* Queries for packets from the low end to the high end, or if `turned`, the other way around. */
+static __always_inline bool is_tracked(struct __sk_buff *skb, const struct flow_key *key,
+				       bool turned)
+{
+	struct bpf_sock_tuple tuple = {};
+
+	if (is_mapped_ipv4(&key->low)) {
+		set_ipv4_tuple(&tuple, key, turned);
+		return is_tracked_rewritten(skb, key->protocol, &tuple, sizeof(tuple.ipv4));
+	}
+	set_ipv6_tuple(&tuple, key, turned);
+	return is_tracked_rewritten(skb, key->protocol, &tuple, sizeof(tuple.ipv6));
+}
+
 /*
- * True if there is a translated connection with these ends, in either direction. Packets of that
- * connection match the key as it is. The reversed key matches packets that a pod sends directly to
- * the server of one of its Service connections, from the same port: the replies to both look the
- * same.
+ * True if there is a translated connection with these ends. Its packets match in one direction. The
+ * other one matches packets that a pod sends directly to the server of one of its Service
+ * connections, from the same port: the replies to both look the same.
  *
  * Not static, so that the verifier checks it once instead of once per caller.
  */
 __noinline int is_translated(struct __sk_buff *skb, const struct flow_key *key)
 {
-	struct bpf_sock_tuple tuple = {};
+	return key && (is_tracked(skb, key, false) || is_tracked(skb, key, true));
+}
 
+/*
+ * The same for a packet that begins a connection; `is_from_high` says which end sent it. No
+ * translated connection can have this packet, so one query is enough: of the replies to it.
+ */
+__noinline int is_reply_translated(struct __sk_buff *skb, const struct flow_key *key,
+				   __u32 is_from_high)
+{
 	if (!key)
 		return false;
-	if (is_mapped_ipv4(&key->low)) {
-		set_ipv4_tuple(&tuple, key, false);
-		if (is_tracked_rewritten(skb, key->protocol, &tuple, sizeof(tuple.ipv4)))
-			return true;
-		set_ipv4_tuple(&tuple, key, true);
-		return is_tracked_rewritten(skb, key->protocol, &tuple, sizeof(tuple.ipv4));
-	}
-	set_ipv6_tuple(&tuple, key, false);
-	if (is_tracked_rewritten(skb, key->protocol, &tuple, sizeof(tuple.ipv6)))
-		return true;
-	set_ipv6_tuple(&tuple, key, true);
-	return is_tracked_rewritten(skb, key->protocol, &tuple, sizeof(tuple.ipv6));
+	return is_from_high ? is_tracked(skb, key, false) : is_tracked(skb, key, true);
 }

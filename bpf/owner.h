@@ -48,6 +48,8 @@ static __always_inline bool find_owner(struct __sk_buff *skb, enum owner owner,
 	switch (owner) {
 	case OWNER_ASKED: /* 2 */
 		return is_translated(skb, &match->key);
+	case OWNER_ASKED_ABOUT_REPLY:
+		return is_reply_translated(skb, &match->key, match->sent);
 	case OWNER_OF_NEW_REQUEST: /* 3 */
 		return false;
 	case OWNER_OF_REQUEST:

@@ -25,6 +25,7 @@ enum {
 enum owner {
 	OWNER_UNKNOWN = 0, /* connection tracking cannot be queried */
 	OWNER_ASKED, /* connection tracking can be queried: TCP, UDP */
+	OWNER_ASKED_ABOUT_REPLY, /* the same, for the first packet of a TCP connection */
 	OWNER_OF_NEW_REQUEST, /* ICMP echo request */
 	OWNER_OF_REQUEST, /* ICMP echo reply: has the owner of its request */
 	OWNER_OF_QUOTED, /* ICMP error: has the owner of the packet that it quotes */

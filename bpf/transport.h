@@ -49,7 +49,9 @@ static __always_inline bool parse_tcp(struct __sk_buff *skb, struct packet *pack
 	packet->destination_port = tcp->dest;
 	packet->tcp_flags = ((const __u8 *)tcp)[13];
 	packet->header_bytes += tcp->doff * 4;
-	packet->owner = OWNER_ASKED;
+	packet->owner = (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN
+				? OWNER_ASKED_ABOUT_REPLY
+				: OWNER_ASKED;
 	/* Not the first two of a connection: the entry may be an earlier one's (flow.h). */
 	packet->goes_by_entry = !(packet->tcp_flags & TCP_SYN);
 	return packet->header_bytes <= packet->bytes;
