@@ -57,7 +57,7 @@ export class Agent {
   constructor(config: AgentConfig, log: Logger, start: AgentStart) {
     this.#start = start;
     try {
-      this.#parts = assembleAgent({ config, log, owned: this.#owned });
+      this.#parts = assembleAgent({ config, log, owned: this.#owned, choice: start.services });
     } catch (error) {
       this.#owned[Symbol.dispose]();
       throw error;

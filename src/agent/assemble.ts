@@ -50,6 +50,8 @@ import { DatapathApplier } from './datapath-applier.ts';
 import { hostLister } from './host/facts.ts';
 import { HostLooks } from './host/looks.ts';
 import { Journal } from './journal.ts';
+import { kubeProxyWatch } from './kube-proxy/node-watch.ts';
+import type { ServiceChoice } from './kube-proxy/service-choice.ts';
 import { nftDrops, staleConnections } from './nat-parts.ts';
 import { factWatch } from './node-facts/agent-facts.ts';
 import { NodePlan } from './node-plan.ts';
@@ -64,10 +66,11 @@ export interface AssembleOptions {
   readonly log: Logger;
   /** Receives everything that must be disposed of at the end. */
   readonly owned: UndoStack;
+  readonly choice: ServiceChoice;
 }
 
 /** Loads or adopts the data path. Throws the errors of `loadDatapath`. */
-export function assembleAgent({ config, log, owned }: AssembleOptions): AgentParts {
+export function assembleAgent({ config, log, owned, choice }: AssembleOptions): AgentParts {
   const datapath = owned.use(loadConfigured(config));
   begin(datapath, log);
   const socket = owned.use(NetlinkSocket.open());
@@ -113,7 +116,8 @@ export function assembleAgent({ config, log, owned }: AssembleOptions): AgentPar
     ...cluster,
     ...{ network, applier, knownPods, pods, journal, connections, host },
     cniConfiguration: cniConfiguration(config, log, pods),
-    ...{ ownProblems: new OwnProblems(), ...services },
+    ...{ ownProblems: new OwnProblems(), ...services, serviceChoice: choice },
+    kubeProxy: kubeProxyWatch(choice, { owned, periodMs: config.reconcilePeriodMs }),
     facts: factWatch({ socket, nft: owned.use(Nftables.open()), datapath, config, log }),
     ...observation(config, { datapath, socket, pods, drops, traffic, ...services }),
     limitsInForce: (endpoint) => limitsInForce(socket, endpoint),

@@ -18,6 +18,8 @@ import type { StaleConnections } from './connections/stale-connections.ts';
 import type { DatapathApplier } from './datapath-applier.ts';
 import type { HostLooks } from './host/looks.ts';
 import type { Journal } from './journal.ts';
+import type { ServiceChoice } from './kube-proxy/service-choice.ts';
+import type { KubeProxyWatch } from './kube-proxy/watch.ts';
 import type { FactWatch } from './node-facts/fact-watch.ts';
 import type { NodePlan } from './node-plan.ts';
 import type { OwnProblems } from './own-problems.ts';
@@ -41,6 +43,9 @@ export interface AgentParts extends ClusterParts {
   readonly seeServices: () => SeenServices;
   /** Absent: Services are somebody else's. */
   readonly services: ServiceParts | undefined;
+  /** Absent: whether kube-proxy is here does not matter. */
+  readonly kubeProxy: KubeProxyWatch | undefined;
+  readonly serviceChoice: ServiceChoice;
   readonly observer: Observer;
   readonly names: FlowNames;
   readonly journal: Journal;

@@ -11,8 +11,12 @@ export interface RunServicesOptions {
   onSettled(): void;
 }
 
-/** Runs until the signal aborts; at once if Services are somebody else's. */
-export async function runServices(
+/** Runs until the signal aborts; ends immediately if Services are another program's. */
+export async function runServices(parts: AgentParts, options: RunServicesOptions): Promise<void> {
+  await Promise.all([parts.kubeProxy?.run(options.signal), translate(parts, options)]);
+}
+
+async function translate(
   { services, network, config }: AgentParts,
   { signal, onSettled }: RunServicesOptions,
 ): Promise<void> {

@@ -73,7 +73,7 @@ function serviceParts(
   options: ServicePartsOptions,
 ): ServiceParts | undefined {
   const { network, log, journal, owned } = options;
-  if (mode === 'off') {
+  if (mode !== 'on') {
     removeServiceTable(log);
     return undefined;
   }

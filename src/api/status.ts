@@ -55,6 +55,10 @@ export interface ClusterView {
   /** Number of Services with an address. */
   readonly services: number;
   readonly servicesBy: ServiceTranslator;
+  /** Why, with `services.mode: auto`. */
+  readonly servicesReason?: string;
+  /** Whether kube-proxy is at work as well. Absent: nothing to note. */
+  readonly servicesNote?: string;
   readonly problems: readonly ProblemView[];
   /** Only if cluster state comes from an API server. */
   readonly apiServer?: ApiServerView;

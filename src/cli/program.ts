@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   agent: async () => (await import('./agent.ts')).agentCommand(),
   'install-cni': async () => (await import('./install-cni.ts')).installCniCommand(),
   uninstall: async () => (await import('./uninstall.ts')).uninstallCommand(),
+  'clean-kube-proxy': async () => (await import('./clean-kube-proxy.ts')).cleanKubeProxyCommand(),
   completion: async () => (await import('./completion.ts')).completionCommand(),
   version: async () => (await import('./version.ts')).versionCommand(),
 };

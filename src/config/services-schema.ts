@@ -5,7 +5,7 @@ import { splitListenAddress } from './listen-address.ts';
 import { whole } from './whole.ts';
 
 export interface ServicesConfig {
-  readonly mode: 'off' | 'on';
+  readonly mode: 'off' | 'on' | 'auto';
   /** `none`: do not listen. */
   readonly healthAddress: string;
   readonly podSockets: boolean;
@@ -21,9 +21,11 @@ const healthAddressRule =
 export const servicesSchema: z.ZodType<ServicesConfig> = z
   .strictObject({
     mode: z
-      .enum(['off', 'on'], { error: 'is not a mode (off, on)' })
+      .enum(['off', 'on', 'auto'], { error: 'is not a mode (off, on, auto)' })
       .default('off')
-      .describe('on: Heddle translates Services instead of kube-proxy'),
+      .describe(
+        'on: Heddle translates Services instead of kube-proxy; auto: unless a kube-proxy runs on the node when the agent starts',
+      ),
     healthAddress: z
       .string({ error: healthAddressRule })
       .refine((text) => text === 'none' || splitListenAddress(text) !== undefined, {

@@ -137,13 +137,18 @@ export const importTable: readonly ImportLine[] = [
     packages: 'node',
   },
   {
+    of: 'agent/kube-proxy',
+    may: 'base kernel api config',
+    packages: 'node',
+  },
+  {
     of: 'agent/cluster',
     may: 'base net kernel cluster model cni config agent/server',
     packages: 'node',
   },
   {
     of: 'agent',
-    may: 'base net kernel cluster model model/services reconcile datapath cni api config observe pods agent/cluster agent/connections agent/host agent/node-facts/* agent/server agent/services',
+    may: 'base net kernel cluster model model/services reconcile datapath cni api config observe pods agent/cluster agent/connections agent/host agent/kube-proxy agent/node-facts/* agent/server agent/services',
     packages: 'node',
   },
   {
@@ -153,7 +158,11 @@ export const importTable: readonly ImportLine[] = [
   },
   { of: 'agent/agent.ts', may: 'agent/views' },
   { of: 'agent/api-sources.ts', may: 'agent/views' },
-  { of: 'agent/process', may: 'base kernel api config agent/* agent/server', packages: 'node' },
+  {
+    of: 'agent/process',
+    may: 'base kernel api config agent/* agent/kube-proxy agent/server',
+    packages: 'node',
+  },
   {
     of: 'agent/uninstall',
     may: 'base net kernel model datapath cni api config pods/interface pods/records agent/* agent/process agent/server',
@@ -181,6 +190,10 @@ export const importTable: readonly ImportLine[] = [
   },
   // Commands that start a part of heddle themselves.
   { of: 'cli/agent.ts', may: 'kernel/errno.ts config agent/process/main.ts' },
+  {
+    of: 'cli/clean-kube-proxy.ts',
+    may: 'kernel/errno.ts agent/kube-proxy/clean.ts agent/kube-proxy/running.ts',
+  },
   { of: 'cli/cni-places.ts', may: 'config' },
   { of: 'cli/demo.ts', may: 'lab' },
   { of: 'cli/install-cni.ts', may: 'cni' },

@@ -10,6 +10,7 @@ import { standardError } from '../../base/log-output.ts';
 import type { AgentConfig } from '../../config/schema.ts';
 import { bpffsPath, checkHost, mountBpffs } from '../../kernel/requirements.ts';
 import { Agent } from '../agent.ts';
+import { chooseServices, type ServiceChoice } from '../kube-proxy/service-choice.ts';
 import { refuseAnswered } from '../server/socket-file.ts';
 import { AgentLock, lockPins } from './lock.ts';
 import { lockNetwork } from './network-lock.ts';
@@ -35,12 +36,22 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   for (const warning of [lock.warning, network.warning]) {
     if (warning !== undefined) log.warn({}, warning);
   }
-  const agent = new Agent(config, log, { runtimeMs, output, keepLock: () => lock.keep() });
+  const services = await chooseServices(config.services);
+  if (services.reason !== undefined)
+    log.info({ translates: services.isOn }, `services.mode auto: ${services.reason}`);
+  const keepLock = (): void => lock.keep();
+  const agent = new Agent(inForce(config, services), log, {
+    ...{ runtimeMs, output, services, keepLock },
+  });
   try {
     await agent.run(signal);
   } finally {
     await agent.stop();
   }
+}
+
+function inForce(config: AgentConfig, { isOn }: ServiceChoice): AgentConfig {
+  return { ...config, services: { ...config.services, mode: isOn ? 'on' : 'off' } };
 }
 
 function prepareHost({ pinDir, cgroupRoot }: AgentConfig): void {

@@ -1,4 +1,4 @@
-// An answer in JSON with the headers that kube-proxy's answers have.
+// An answer in JSON with the headers that kube-proxy's answers have, and one by which it is told from kube-proxy's.
 
 import type { ServerResponse } from 'node:http';
 
@@ -8,6 +8,10 @@ export function answerJson(
   body: object,
   headers: Readonly<Record<string, string>> = {},
 ): void {
-  const fixed = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' };
+  const fixed = {
+    'content-type': 'application/json',
+    'x-content-type-options': 'nosniff',
+    server: 'heddle',
+  };
   response.writeHead(status, { ...fixed, ...headers }).end(JSON.stringify(body));
 }

@@ -96,6 +96,11 @@ function failureProblem(failures: readonly TableFailure[]): readonly NodeProblem
   return [{ kind: 'table-entry', text }];
 }
 
+function kubeProxyProblems({ kubeProxy }: AgentParts): readonly NodeProblem[] {
+  const text = kubeProxy?.problem;
+  return text === undefined ? [] : [{ kind: 'service', subject: 'kube-proxy', text }];
+}
+
 /** Problems of this node and its endpoints. */
 function ownProblems(parts: AgentParts): readonly NodeProblem[] {
   const { network, services, pods, facts, cniConfiguration, ownProblems: own, writer } = parts;
@@ -109,6 +114,7 @@ function ownProblems(parts: AgentParts): readonly NodeProblem[] {
       return { kind: 'network', subject: object, text: `${object}: ${text}` } as const;
     }),
     ...all('service', services?.proxy.problems ?? []),
+    ...kubeProxyProblems(parts),
     ...(services?.health.problems ?? []).map((each) => ({ kind: 'service', ...each }) as const),
     ...factProblems(facts.views),
     ...pods.problems(),

@@ -3,6 +3,7 @@
 import { release } from 'node:os';
 import type { MapFill } from '../../api/maps.ts';
 import type {
+  ClusterView,
   DatapathView,
   HealthView,
   NodeStatus,
@@ -53,7 +54,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
       nodes: state.nodes.size,
       pods: state.pods.size,
       services: addressedServices(state.services),
-      servicesBy: translatorOf(parts),
+      ...servicesViews(parts),
       problems: clusterProblems(problems),
       ...(kubernetes === undefined ? {} : { apiServer: apiServerView(kubernetes.state) }),
     },
@@ -68,6 +69,18 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
     recentErrors: journal.recentErrors,
     start,
   });
+}
+
+function servicesViews(
+  parts: AgentParts,
+): Pick<ClusterView, 'servicesBy' | 'servicesReason' | 'servicesNote'> {
+  const { reason } = parts.serviceChoice;
+  const note = parts.kubeProxy?.note;
+  return {
+    servicesBy: translatorOf(parts),
+    ...(reason !== undefined && { servicesReason: reason }),
+    ...(note !== undefined && { servicesNote: note }),
+  };
 }
 
 /** Without headless Services, which are found by name resolution alone. */

@@ -235,6 +235,21 @@ test('Services are reported as left to kube-proxy, if there are any', () => {
   assert.equal(lines[2], '  services   3, left to kube-proxy (services.mode is off)');
 });
 
+test('with services.mode auto, the reason is shown, and a kube-proxy beside', () => {
+  const cluster = {
+    ...healthy.cluster,
+    services: 3,
+    servicesBy: 'heddle' as const,
+    servicesReason: 'no kube-proxy ran here when the agent started',
+    servicesNote: 'kube-proxy runs here too',
+  };
+  const lines = renderStatus({ ...healthy, cluster }, { now, style: plain }).split('\n');
+  assert.deepEqual(lines.slice(2, 4), [
+    '  services   3, translated by Heddle (no kube-proxy ran here when the agent started)',
+    '  note       kube-proxy runs here too',
+  ]);
+});
+
 test('DEGRADED is coloured on a terminal, and nothing is with NO_COLOR', () => {
   const node: NodeStatus = { ...healthy, health: degraded({ kind: 'network', text: 'x' }) };
   const first = (style: ReturnType<typeof styleFor>): string | undefined =>

@@ -30,7 +30,7 @@ export function renderStatus(status: NodeStatus, view: StatusView): string {
       beside(clusterText(status), lastChange(status, view.now), rightColumn - labelWidth),
     ),
     ...apiServerLines(status.cluster, view.now).map(({ label, text }) => line(label, text)),
-    ...servicesLine(status),
+    ...servicesLines(status),
     line('datapath', datapathText(status)),
     line('uplinks', uplinkText(status)),
     line('tables', tablesText(status.tables)),
@@ -97,11 +97,16 @@ function clusterText({ cluster }: NodeStatus): string {
   return `${cluster.source} (${size}${partly})`;
 }
 
-function servicesLine({ cluster: { services, servicesBy } }: NodeStatus): string[] {
-  if (services === 0) return [];
-  const by =
-    servicesBy === 'heddle' ? 'translated by Heddle' : 'left to kube-proxy (services.mode is off)';
-  return [line('services', `${services}, ${by}`)];
+function servicesLines({ cluster }: NodeStatus): string[] {
+  const { services, servicesBy, servicesReason, servicesNote } = cluster;
+  const isOurs = servicesBy === 'heddle';
+  const reason = servicesReason ?? (isOurs ? undefined : 'services.mode is off');
+  const by = isOurs ? 'translated by Heddle' : 'left to kube-proxy';
+  const text = `${services}, ${by}${reason === undefined ? '' : ` (${reason})`}`;
+  return [
+    ...(services === 0 ? [] : [line('services', text)]),
+    ...(servicesNote === undefined ? [] : [line('note', servicesNote)]),
+  ];
 }
 
 function lastChange({ lastChange: change }: NodeStatus, now: Date): string {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { type LegacyPrint, LegacyRules, type LegacyTable } from './legacy-rules.ts';
+import type { LegacyTable } from '../../../kernel/netfilter/legacy-tables.ts';
+import { type LegacyPrint, LegacyRules } from './legacy-rules.ts';
 
 const filter: LegacyTable = { family: 'ip', table: 'filter' };
 const raw6: LegacyTable = { family: 'ip6', table: 'raw' };

@@ -4,18 +4,13 @@
 import { type ExecFileException, execFile } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';
 import { errorText } from '../../../base/errors.ts';
+import type { LegacyTable } from '../../../kernel/netfilter/legacy-tables.ts';
 import { legacyReading, ruleCount } from '../rules/legacy-text.ts';
 import type { RuleSet } from '../rules/rule-set.ts';
 import type { LegacyTables } from './observed-node.ts';
 
 export interface LegacyListing extends LegacyTables {
   readonly ruleSets: readonly RuleSet[];
-}
-
-/** A table of iptables-legacy that was used in this namespace, according to /proc/net/ip_tables_names. */
-export interface LegacyTable {
-  readonly family: 'ip' | 'ip6';
-  readonly table: string;
 }
 
 /** Output of the program, or why it failed. */

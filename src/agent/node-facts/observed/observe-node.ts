@@ -4,6 +4,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { memoizeLast } from '../../../base/memoize.ts';
+import { legacyTablesInUse } from '../../../kernel/netfilter/legacy-tables.ts';
 import { type PartialListing, partialListing } from '../../../kernel/netlink/partial-listing.ts';
 import type { Dumps } from '../../../kernel/netlink/protocol/request.ts';
 import { isOfProtocol, listRoutes } from '../../../kernel/netlink/route.ts';
@@ -19,7 +20,7 @@ import type { CgroupPrograms } from './cgroup-programs.ts';
 import { ForeignNeighbours } from './foreign-neighbours.ts';
 import type { ForeignPrograms } from './foreign-programs.ts';
 import { ForeignRules, type RuleListing } from './foreign-rules.ts';
-import { type LegacyPrinter, LegacyRules, type LegacyTable } from './legacy-rules.ts';
+import { type LegacyPrinter, LegacyRules } from './legacy-rules.ts';
 import { type ObservedKernel, observedSettings } from './observed-node.ts';
 import { RecentCount } from './recent-count.ts';
 import { readSeparately } from './separately.ts';
@@ -168,14 +169,6 @@ function linesOf(name: string): readonly string[] {
   // Checked first: a missing file is normal, and an error costs more than everything else.
   if (!existsSync(file)) return [];
   return readFileSync(file, 'utf8').trim().split('\n');
-}
-
-function legacyTablesInUse(): readonly LegacyTable[] {
-  return (['ip', 'ip6'] as const).flatMap((family) =>
-    linesOf(`${family}_tables_names`)
-      .filter((line) => line !== '')
-      .map((table) => ({ family, table })),
-  );
 }
 
 const tableFulls = 'table_fulls';
