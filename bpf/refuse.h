@@ -72,7 +72,7 @@ static __noinline bool is_for_tunnel(struct __sk_buff *skb, const struct packet 
 	if (!own || !own->port || packet->destination_port != own->port)
 		return false;
 	if (location)
-		return location->kind == LOCATION_HOST;
+		return !is_pod(location);
 	route = find_route(&packet->destination);
 	if (route)
 		return route->kind == ROUTE_NODE;

@@ -265,6 +265,8 @@ static __always_inline bool find_frontend(struct service_key *key, const struct 
 {
 	if (is_frontend(key)) /* 1 */
 		return true;
+	if (location && location->kind == LOCATION_HOST_PLAIN)
+		return false;
 	if (location) { /* 2 */
 		key->address.word[3] = 0;
 		if (!is_mapped_ipv4(&key->address))

@@ -25,6 +25,7 @@ struct endpoint {
 enum location_kind {
 	LOCATION_ENDPOINT = 1, /* a pod on this node */
 	LOCATION_HOST = 2, /* this node itself: packets go up the stack */
+	LOCATION_HOST_PLAIN = 3, /* the same, but node ports do not answer there */
 };
 
 struct location {

@@ -109,6 +109,17 @@ export function modelConfig(config: AgentConfig): ModelConfig {
     nonMasqueradeCidrs,
     podCidrs,
     vxlan,
+    nodePortAddresses: nodePortAddressesOf(services),
     socketCgroup: services.mode === 'on' ? (cgroupRoot ?? findCgroupRoot()) : undefined,
   };
+}
+
+/** Undefined: all addresses, or Heddle does not translate. */
+function nodePortAddressesOf({
+  mode,
+  nodePortAddresses: list,
+}: AgentConfig['services']): ModelConfig['nodePortAddresses'] {
+  if (mode !== 'on' || list.length === 0) return undefined;
+  const prefixes = list.flatMap((each) => (each === 'primary' ? [] : [each]));
+  return prefixes.length === 0 ? 'primary' : prefixes;
 }

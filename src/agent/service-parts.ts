@@ -62,6 +62,7 @@ export function servicesOf(
     nodes: () => network.desired.nodes,
     occupied: () => network.host.occupied,
     own: () => network.desired.hostAddresses,
+    nodePorts: () => network.desired.nodePortAddresses ?? network.desired.hostAddresses,
   });
   return { seeServices, services: serviceParts(config, seeServices, options) };
 }

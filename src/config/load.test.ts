@@ -38,6 +38,7 @@ test('a minimal configuration gets every default', () => {
     services: {
       mode: 'off',
       healthAddress: 'none',
+      nodePortAddresses: [],
       podSockets: true,
       frontendEntries: 262_144,
       slotEntries: 1_048_576,
@@ -52,6 +53,21 @@ const bad: readonly [string, unknown, string][] = [
     'a health port that pods reach',
     { ...least, health: { address: '[::]:9656' } },
     'configuration: health.address: [::]:9656 is not a loopback address with a port (127.0.0.1:9656, [::1]:9656)',
+  ],
+  [
+    'a mode of Services that does not exist',
+    { ...least, services: { mode: 'maybe' } },
+    'configuration: services.mode: maybe is not a mode (off, on, auto)',
+  ],
+  [
+    'node ports at an address that is no range',
+    { ...least, services: { nodePortAddresses: ['192.0.2.1'] } },
+    'configuration: services.nodePortAddresses[0]: 192.0.2.1 is not a CIDR prefix (address/length)',
+  ],
+  [
+    'node ports at the primary addresses and others',
+    { ...least, services: { nodePortAddresses: ['primary', '192.0.2.0/24'] } },
+    'configuration: services.nodePortAddresses: has "primary" beside other values',
   ],
   [
     'a metrics port that is none',
@@ -202,7 +218,7 @@ test('an API server is configured by file or by flags, with paths relative to th
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
   const help = agentCommand().configureHelp({ helpWidth: 1000 }).helpInformation();
-  assert.equal(flags.length, 41);
+  assert.equal(flags.length, 42);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

@@ -2,11 +2,11 @@
 
 import { z } from 'zod';
 import { defaultSocket, longestSocketBytes } from '../api/socket.ts';
-import { InputError } from '../base/input-error.ts';
 import type { KubernetesSettings } from '../cluster/kubernetes/client/settings.ts';
 import { type Port, parsePort } from '../net/port.ts';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
 import { clashes, isLoopback, splitListenAddress } from './listen-address.ts';
+import { parsedKey } from './parsed-key.ts';
 import { type ServicesConfig, servicesSchema } from './services-schema.ts';
 import { whole } from './whole.ts';
 
@@ -72,11 +72,11 @@ const mtuRule = 'is neither "auto" nor a size in bytes (1280-65535)';
 
 const port = z
   .number({ error: 'is not a port (1-65535)' })
-  .transform((value, context) => parsed(value, context, parsePort));
+  .transform((value, context) => parsedKey(value, context, parsePort));
 
 const prefix = z
   .string({ error: 'is not a CIDR prefix (address/length)' })
-  .transform((value, context) => parsed(value, context, parsePrefix));
+  .transform((value, context) => parsedKey(value, context, parsePrefix));
 
 const apiServer = z
   .string({ error: 'is not the address of an API server (https://192.0.2.1:6443)' })
@@ -277,17 +277,3 @@ export const configSchema: z.ZodType<AgentConfig> = keys.superRefine(
     context.addIssue({ code: 'custom', message, path: ['metrics', 'address'] });
   },
 );
-
-function parsed<In, Out extends Port | Prefix>(
-  value: In,
-  context: z.core.$RefinementCtx,
-  parse: (value: In) => Out,
-): Out {
-  try {
-    return parse(value);
-  } catch (error) {
-    const message = error instanceof InputError ? error.problem.rule : String(error);
-    context.issues.push({ code: 'custom', message, input: value });
-    return z.NEVER;
-  }
-}

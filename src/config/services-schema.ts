@@ -1,13 +1,17 @@
 // Configuration keys for Services.
 
 import { z } from 'zod';
+import { type Prefix, parsePrefix } from '../net/prefix.ts';
 import { splitListenAddress } from './listen-address.ts';
+import { parsedKey } from './parsed-key.ts';
 import { whole } from './whole.ts';
 
 export interface ServicesConfig {
   readonly mode: 'off' | 'on' | 'auto';
   /** `none`: do not listen. */
   readonly healthAddress: string;
+  /** CIDR prefixes, or `primary` alone; empty: all addresses. */
+  readonly nodePortAddresses: readonly (Prefix | 'primary')[];
   readonly podSockets: boolean;
   readonly frontendEntries: number;
   readonly slotEntries: number;
@@ -17,6 +21,14 @@ export interface ServicesConfig {
 
 const healthAddressRule =
   'is neither "none" nor an address with a port (0.0.0.0:10256, [::]:10256)';
+
+const nodePortRule = 'is neither "primary" nor a list of CIDR prefixes (address/length)';
+
+const nodePortAddress = z
+  .string({ error: nodePortRule })
+  .transform((text, context): Prefix | 'primary' =>
+    text === 'primary' ? text : parsedKey(text, context, parsePrefix),
+  );
 
 export const servicesSchema: z.ZodType<ServicesConfig> = z
   .strictObject({
@@ -33,6 +45,15 @@ export const servicesSchema: z.ZodType<ServicesConfig> = z
       })
       .default('none')
       .describe("where kube-proxy's /healthz and /livez answer; kube-proxy uses 0.0.0.0:10256"),
+    nodePortAddresses: z
+      .array(nodePortAddress, { error: nodePortRule })
+      .refine((list) => list.length <= 1 || !list.includes('primary'), {
+        error: 'has "primary" beside other values',
+      })
+      .prefault([])
+      .describe(
+        "addresses of the node at which node ports answer, as CIDR prefixes; primary: the Node object's first of each family; empty: all",
+      ),
     podSockets: z
       .boolean({ error: 'is neither true nor false' })
       .default(true)

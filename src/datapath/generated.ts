@@ -14,6 +14,7 @@ import type { Mac } from '../net/mac.ts';
 export const locationKind = {
   endpoint: 1,
   host: 2,
+  hostPlain: 3,
 } as const;
 export type LocationKind = (typeof locationKind)[keyof typeof locationKind];
 
@@ -21,6 +22,7 @@ export type LocationKind = (typeof locationKind)[keyof typeof locationKind];
 export const locationKindNames: Readonly<Record<number, string>> = {
   1: 'endpoint',
   2: 'host',
+  3: 'host plain',
 };
 
 /** enum route_kind */

@@ -26,6 +26,8 @@ export interface ModelConfig {
   readonly vxlan: { readonly port: number; readonly vni: number };
   /** The cgroup whose processes reach Services by their sockets; absent: none do. */
   readonly socketCgroup?: string | undefined;
+  /** Where node ports of Services answer; `primary`: at the Node's first address of each family; absent: everywhere. */
+  readonly nodePortAddresses?: 'primary' | readonly Prefix[] | undefined;
   /** False: the kernel has no `socket` expression in nftables. Absent: it has. */
   readonly matchesSockets?: boolean | undefined;
 }
@@ -153,6 +155,8 @@ export interface DesiredState {
   readonly routerAdvertised?: readonly string[] | undefined;
   /** The node's own addresses, for which the data path uses the stack. */
   readonly hostAddresses: readonly Address[];
+  /** Those at which node ports of Services answer; absent: all of them. */
+  readonly nodePortAddresses?: readonly Address[] | undefined;
   /** Local addresses at which host ports are reachable; absent: all of them. */
   readonly hostPortAddresses?: readonly Prefix[] | undefined;
   readonly remoteRanges: readonly RemoteRange[];

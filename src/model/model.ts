@@ -28,6 +28,7 @@ import { type CheckInputs, checkNodes } from './network/checked-nodes.ts';
 import { hostPortAddresses } from './network/host-port-addresses.ts';
 import { masqueradeOf } from './network/masquerade.ts';
 import { nextHops } from './network/next-hops.ts';
+import { nodePortAddresses, nodePortProblems } from './network/node-port-addresses.ts';
 import { OccupiedRanges } from './network/occupied.ts';
 import { overlayExit } from './network/overlay-exit.ts';
 import { ownNode } from './network/own-node.ts';
@@ -143,6 +144,11 @@ function computeNetwork(config: ModelConfig, seen: SeenNetwork, held: HeldClaims
   const remote = rangesOfOthers(config.nodeName, ranges, context);
   const hasIpv6Pods = own.podRanges.some(({ prefix }) => prefixFamily(prefix) === 6);
   const routers = routersOf(config, own.podRanges);
+  const addresses = hostAddresses(context, routers);
+  const nodePorts = nodePortAddresses(config, {
+    hostAddresses: addresses,
+    ofNode: own.node?.addresses ?? [],
+  });
   const mtu = podMtu(config, host, { underlay: context.underlay, hasIpv6Pods });
   return {
     nodeName: config.nodeName,
@@ -151,7 +157,8 @@ function computeNetwork(config: ModelConfig, seen: SeenNetwork, held: HeldClaims
     occupiedRanges: own.node?.occupiedRanges,
     uplinks: host.uplinks,
     routerAdvertised: host.routerAdvertised,
-    hostAddresses: hostAddresses(context, routers),
+    hostAddresses: addresses,
+    nodePortAddresses: nodePorts,
     hostPortAddresses: hostPortAddresses(host, services, routers),
     remoteRanges: remote.ranges,
     remoteNodes: remoteNodes(config, ranges, context),
@@ -177,6 +184,7 @@ function computeNetwork(config: ModelConfig, seen: SeenNetwork, held: HeldClaims
       ...own.problems,
       ...uplinkProblems(host),
       ...socketProblems(config, hasIpv6Pods),
+      ...nodePortProblems(config, nodePorts),
       ...mtu.problems,
       ...ranges.problems,
       ...remote.problems,

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { locationKind } from '../../src/datapath/generated.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { type TestDatapath, testDatapath } from '../support/datapath.ts';
 import { type AddressByFamily, db, places, web } from '../support/datapath-network.ts';
@@ -211,4 +212,19 @@ rootTest('a node port of one family is not one of the other', (context) => {
       assert.equal(markedAs(datapath, { ...packet, family: other }), marked);
     }
   }
+});
+
+rootTest('node ports do not answer at an address of the node that has none', (context) => {
+  const datapath = withServices(context);
+  const kind = locationKind.hostPlain;
+  for (const family of families)
+    datapath.addresses.set(places.node[family], { kind, ifindex: 0, endpointId: 0, queued: 0 });
+  for (const client of ['pod', 'world', 'tunnel'] as const)
+    for (const family of families) {
+      const marked = (port: number): string =>
+        markedAs(datapath, { client, to: places.node, port, protocol: 'tcp', family });
+      assert.equal(marked(nodePort), 'unmarked');
+      // A frontend at that address itself.
+      assert.match(marked(nodePort + 1), /^backend/);
+    }
 });

@@ -1,10 +1,14 @@
 // Sockets over time: what is remembered until they are closed, and other calls than the first one.
 
 import assert from 'node:assert/strict';
+import { locationKind, maps } from '../../src/datapath/generated.ts';
+import { parseAddress } from '../../src/net/address.ts';
 import { rootTest } from '../support/root-test.ts';
 import {
+  answerOf,
   backends,
   clusterAddress,
+  nodePort,
   ownAddress,
   serviceNode,
   setFrontend,
@@ -84,4 +88,21 @@ rootTest('two sockets with one port cannot reach one backend by two Services', a
     );
   }
   assert.deepEqual(outcomes, ['connected', 'EADDRNOTAVAIL']);
+});
+
+rootTest('a process reaches its own node at an address without node ports', async (context) => {
+  const { node, tables, loaded } = await serviceNode(context);
+  const nodePortAt = { address: '0.0.0.0', port: nodePort };
+  setFrontend(tables, overTcp(nodePortAt), setList(tables, 1, [1]));
+  const asked: SocketEnd = { address: ownAddress[4], port: nodePort };
+  const answer = async (): Promise<string> => {
+    const fd = await node.open('tcp', 4);
+    await node.connect(fd, asked);
+    return (await node.receive(fd)).text;
+  };
+  assert.equal(await answer(), answerOf(backends[4][0] ?? asked));
+  using addresses = loaded.map(maps.addresses);
+  const plain = { kind: locationKind.hostPlain, ifindex: 0, endpointId: 0, queued: 0 };
+  addresses.set(parseAddress(ownAddress[4]), plain);
+  assert.equal(await answer(), answerOf(asked));
 });

@@ -20,8 +20,10 @@ export interface SeenFrom {
   /** With their accepted addresses and pod ranges. */
   nodes(): ReadonlyMap<string, CheckedNode>;
   occupied(): readonly OccupiedRange[] | undefined;
-  /** Addresses of this node, at which the programs know node ports. */
+  /** Addresses of this node. */
   own(): readonly Address[];
+  /** Those at which the programs know node ports. */
+  nodePorts(): readonly Address[];
 }
 
 /** Each call brings everything up to date. What has not changed is the same object as before. */
@@ -39,7 +41,7 @@ export function serviceLook(model: ServicesModel, from: SeenFrom): () => SeenSer
     return {
       tables: model.follow(from.cluster()),
       context: {
-        nodePortAddresses: own,
+        nodePortAddresses: from.nodePorts(),
         taken: taken(nodes, from.occupied(), own),
       },
     };

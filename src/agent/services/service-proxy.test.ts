@@ -32,6 +32,7 @@ function subject(options: Partial<ServiceProxyOptions> = {}) {
     nodes: () => new Map(),
     occupied: () => undefined,
     own: () => [],
+    nodePorts: () => [],
   });
   const settles: (PlanOptions & { readonly frontends: number })[] = [];
   const calls: string[] = [];

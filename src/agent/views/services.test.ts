@@ -55,6 +55,7 @@ function partsWith(service: ClusterService): AgentParts {
     seeServices: serviceLook(new ServicesModel('n1'), {
       ...{ cluster: () => state, nodes: () => nodes, occupied: () => undefined },
       own: () => nodes.get('n1')?.addresses ?? [],
+      nodePorts: () => nodes.get('n1')?.addresses ?? [],
     }),
     pods: { endpoints: () => [{ pod, addresses: [parseAddress('10.78.1.9')] }] },
     network: { snapshot: { state }, desired: { nodes }, host: { uplinks: [] } },

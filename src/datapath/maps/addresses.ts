@@ -15,7 +15,9 @@ export function addressMapContents(): StateContents<AddressMapEntry> {
   return {
     ...ofEachEndpoint(addressMapEntriesOf),
     // Nothing may take over the node's own.
-    lastGroups: ({ hostAddresses }) => [ofHost(hostAddresses)],
+    lastGroups: ({ hostAddresses, nodePortAddresses }) => [
+      ofHost(hostAddresses, nodePortAddresses),
+    ],
   };
 }
 
@@ -34,9 +36,15 @@ export function addressMapEntriesOf({
   return addresses.map((address) => [address, { key: address, value }]);
 }
 
-function hostEntries(addresses: readonly Address[]): EntryGroup<AddressMapEntry> {
-  const value: Location = { kind: locationKind.host, ifindex: 0, endpointId: 0, queued: 0 };
-  return addresses.map((address) => [address, { key: address, value }]);
+function hostEntries(
+  addresses: readonly Address[],
+  nodePorts: readonly Address[] | undefined,
+): EntryGroup<AddressMapEntry> {
+  const has = new Set(nodePorts ?? addresses);
+  return addresses.map((address) => {
+    const kind = has.has(address) ? locationKind.host : locationKind.hostPlain;
+    return [address, { key: address, value: { kind, ifindex: 0, endpointId: 0, queued: 0 } }];
+  });
 }
 
 export function addressMapTable(map: WritableMap<Address, Location>): Table<AddressMapEntry> {
