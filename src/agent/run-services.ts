@@ -17,17 +17,18 @@ export async function runServices(parts: AgentParts, options: RunServicesOptions
 }
 
 async function translate(
-  { services, network, config }: AgentParts,
+  { services, seeServices, network, config }: AgentParts,
   { signal, onSettled }: RunServicesOptions,
 ): Promise<void> {
   if (services === undefined) return;
-  const { proxy, health } = services;
+  const { proxy, health, nodePorts } = services;
   const onChange = (): void => proxy.relist();
   using rules = new RulesWatch({ table: serviceTableName, signal, onChange });
   proxy.onSettled(() => {
     rules.accept();
     const { complete, state } = network.snapshot;
     const isEligible = !complete || isEligibleNode(state.nodes.get(config.node));
+    nodePorts.look(seeServices().tables);
     health.setNode({ isEligible, problem: proxy.problem });
     onSettled();
   });

@@ -19,9 +19,12 @@ import { ServicePlan } from '../model/services/plan/plan.ts';
 import { ServicesModel } from '../model/services/services.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 import { trackTable } from '../reconcile/tracked-table.ts';
+import { addedPorts } from './added-ports.ts';
 import type { Journal } from './journal.ts';
 import type { NodePlan } from './node-plan.ts';
 import { DatagramWalks } from './services/datagram-walks.ts';
+import { NodePortCare } from './services/node-port-care.ts';
+import { reservePorts } from './services/reserved-ports.ts';
 import { type SeenServices, serviceLook } from './services/seen.ts';
 import { ServiceHealthPorts } from './services/service-health-ports.ts';
 import {
@@ -44,6 +47,7 @@ export interface ServiceParts {
   readonly proxy: ServiceProxy;
   /** Runs from the agent's start. */
   readonly health: ServiceHealthPorts;
+  readonly nodePorts: NodePortCare;
   /** Drops by the rules of Services. */
   readonly drops: NftDrops;
 }
@@ -69,13 +73,18 @@ export function servicesOf(
 
 /** Undefined: Services are somebody else's, and what an earlier agent wrote for them is removed. Throws KernelError. */
 function serviceParts(
-  { services: { mode, healthAddress }, reconcilePeriodMs: periodMs }: AgentConfig,
+  config: AgentConfig,
   see: () => SeenServices,
   options: ServicePartsOptions,
 ): ServiceParts | undefined {
   const { network, log, journal, owned } = options;
+  const { healthAddress, nodePortRange, mode } = config.services;
+  const periodMs = config.reconcilePeriodMs;
+  const added = addedPorts(config);
   if (mode !== 'on') {
     removeServiceTable(log);
+    const refusal = reservePorts(undefined, added);
+    if (refusal !== undefined) log.error({}, refusal);
     return undefined;
   }
   const drops = serviceDrops(owned);
@@ -116,7 +125,8 @@ function serviceParts(
       onDatagramsChanged: () => walks.request(),
     }),
   );
-  return { proxy, health, drops };
+  const nodePorts = new NodePortCare({ range: nodePortRange, added, periodMs });
+  return { proxy, health, nodePorts, drops };
 }
 
 function serviceDrops(owned: UndoStack): NftDrops {

@@ -39,6 +39,7 @@ test('a minimal configuration gets every default', () => {
       mode: 'off',
       healthAddress: 'none',
       nodePortAddresses: [],
+      nodePortRange: '30000-32767',
       podSockets: true,
       frontendEntries: 262_144,
       slotEntries: 1_048_576,
@@ -68,6 +69,11 @@ const bad: readonly [string, unknown, string][] = [
     'node ports at the primary addresses and others',
     { ...least, services: { nodePortAddresses: ['primary', '192.0.2.0/24'] } },
     'configuration: services.nodePortAddresses: has "primary" beside other values',
+  ],
+  [
+    'node ports in a range that ends before it begins',
+    { ...least, services: { nodePortRange: '32767-30000' } },
+    'configuration: services.nodePortRange: 32767-30000 is not a range of ports (30000-32767)',
   ],
   [
     'a metrics port that is none',
@@ -218,7 +224,7 @@ test('an API server is configured by file or by flags, with paths relative to th
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
   const help = agentCommand().configureHelp({ helpWidth: 1000 }).helpInformation();
-  assert.equal(flags.length, 42);
+  assert.equal(flags.length, 43);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

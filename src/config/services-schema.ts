@@ -12,6 +12,8 @@ export interface ServicesConfig {
   readonly healthAddress: string;
   /** CIDR prefixes, or `primary` alone; empty: all addresses. */
   readonly nodePortAddresses: readonly (Prefix | 'primary')[];
+  /** `30000-32767` */
+  readonly nodePortRange: string;
   readonly podSockets: boolean;
   readonly frontendEntries: number;
   readonly slotEntries: number;
@@ -29,6 +31,14 @@ const nodePortAddress = z
   .transform((text, context): Prefix | 'primary' =>
     text === 'primary' ? text : parsedKey(text, context, parsePrefix),
   );
+
+const rangeRule = 'is not a range of ports (30000-32767)';
+
+function isPortRange(text: string): boolean {
+  const [, first, last] = /^(\d{1,5})-(\d{1,5})$/.exec(text) ?? [];
+  const [from, to] = [Number(first), Number(last)];
+  return from >= 1 && from <= to && to <= 65_535;
+}
 
 export const servicesSchema: z.ZodType<ServicesConfig> = z
   .strictObject({
@@ -53,6 +63,13 @@ export const servicesSchema: z.ZodType<ServicesConfig> = z
       .prefault([])
       .describe(
         "addresses of the node at which node ports answer, as CIDR prefixes; primary: the Node object's first of each family; empty: all",
+      ),
+    nodePortRange: z
+      .string({ error: rangeRule })
+      .refine(isPortRange, { error: rangeRule })
+      .default('30000-32767')
+      .describe(
+        "the API server's --service-node-port-range: the kernel gives none of these ports to the node's own processes",
       ),
     podSockets: z
       .boolean({ error: 'is neither true nor false' })

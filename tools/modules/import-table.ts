@@ -133,7 +133,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'agent/services',
-    may: 'base net kernel cluster model model/services model/services/plan reconcile datapath/* datapath/nft agent/server',
+    may: 'base net kernel cluster model model/services model/services/plan reconcile datapath/* datapath/host datapath/nft agent/server',
     packages: 'node',
   },
   {
@@ -165,7 +165,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'agent/uninstall',
-    may: 'base net kernel model datapath cni api config pods/interface pods/records agent/* agent/process agent/server',
+    may: 'base net kernel model datapath cni api config pods/interface pods/records agent/* agent/process agent/server agent/services',
     packages: 'node',
   },
 

@@ -19,7 +19,7 @@ import { discardHalfWritten, temporaryOf } from '../../base/replace-file.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { close, noFollow, open, openFlags, tryLock } from '../../kernel/libc.ts';
 
-const replaced: readonly string[] = ['released-addresses', 'sysctls.json'];
+const replaced: readonly string[] = ['released-addresses', 'reserved-ports.json', 'sysctls.json'];
 
 /** Names of files in a state directory that are half-written, and stay there if the agent is killed. */
 export const temporaryStateNames: readonly string[] = replaced.map(temporaryOf);

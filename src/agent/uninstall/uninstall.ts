@@ -15,6 +15,8 @@ import { delRoute, listRoutes } from '../../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
 import { nftTableName, routeProtocol, serviceTableName } from '../../model/ids.ts';
+import { addedPorts } from '../added-ports.ts';
+import { reservePorts } from '../services/reserved-ports.ts';
 import { sysctlMemory } from '../sysctl-memory.ts';
 import { removeOurCni } from './cni.ts';
 import { removeFiles, removeIfEmpty } from './files.ts';
@@ -61,6 +63,7 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
     { what: 'neighbours', count: removeNextHops(socket) },
     { what: 'nftables tables', count: removeNftables() },
     { what: 'kernel parameters restored', count: restoreSysctls(options.stateDir, others) },
+    { what: 'reserved ports released', count: releasePorts(options, others) },
     { what: 'pinned programs', count: unpinPrograms(pins.allPrograms, refused) },
     { what: 'pinned maps', count: unpinned(join(options.pinDir, 'maps'), refused) },
     { what: 'files', count: await removeFiles(options, refused) },
@@ -121,6 +124,14 @@ function restoreSysctls(stateDir: string, refused: string[]): number {
     }
   }
   return restored;
+}
+
+function releasePorts(options: UninstallOptions, refused: string[]): number {
+  const added = addedPorts(options);
+  const count = added.all().size;
+  const refusal = reservePorts(undefined, added);
+  if (refusal !== undefined) refused.push(refusal);
+  return refusal === undefined ? count : 0;
 }
 
 function unpinPrograms(folder: string, refused: ReportRefusal): number {

@@ -114,6 +114,7 @@ function ownProblems(parts: AgentParts): readonly NodeProblem[] {
       return { kind: 'network', subject: object, text: `${object}: ${text}` } as const;
     }),
     ...all('service', services?.proxy.problems ?? []),
+    ...(services?.nodePorts.problems ?? []).map((each) => ({ kind: 'service', ...each }) as const),
     ...kubeProxyProblems(parts),
     ...(services?.health.problems ?? []).map((each) => ({ kind: 'service', ...each }) as const),
     ...factProblems(facts.views),
