@@ -13,6 +13,7 @@ import {
   serviceObjects,
   type TestService,
   type WhoOutcome,
+  whoPod,
 } from '../support/service-lab.ts';
 
 const families = [4, 6] as const;
@@ -78,12 +79,10 @@ for (const mode of ['native', 'vxlan'] as const) {
       mode,
       manifests: {
         'pods.yaml': [
-          ...[echoPod('web-1', 'node-1'), echoPod('client-1', 'node-1')],
-          ...[echoPod('web-2', 'node-2'), echoPod('client-2', 'node-2')],
+          ...Object.entries(nodeOf).map(([name, node]) => whoPod(name, node, [9000])),
+          echoPod('client-2', 'node-2'),
         ],
       },
-      servers: Object.keys(nodeOf),
-      ports: [9000],
       ranges: ['198.18.0.0/24', '10.96.0.0/16', '2001:db8:9::/64', 'fd00:96::/112'],
     });
 

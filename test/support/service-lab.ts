@@ -1,34 +1,23 @@
 // A lab whose pods answer with their names, and asks them from anywhere (test/lab/programs/who.ts).
 
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { after, before } from 'node:test';
-import { spawnInPlace } from '../../src/lab/spawn.ts';
+import { before } from 'node:test';
 import { sharedLab, type TestLab, type TestLabOptions } from './lab.ts';
 import { testProgram } from './lab-traffic.ts';
 import { reasonToSkip } from './root-test.ts';
 import type { ServiceQuestion } from './service-oracle.ts';
 
 export interface ServiceLabOptions extends TestLabOptions {
-  /** Pods that answer. */
-  readonly servers: readonly string[];
-  readonly ports: readonly number[];
   /** Ranges of Services, which the router sends to node-1. */
   readonly ranges: readonly string[];
 }
 
 /** As `sharedLab`, with Services translated by Heddle. */
 export function serviceLab(options: ServiceLabOptions): () => TestLab {
-  const { servers, ports, ranges, settings = {}, ...others } = options;
+  const { ranges, settings = {}, ...others } = options;
   const lab = sharedLab({ ...others, settings: { ...settings, services: { mode: 'on' } } });
-  const running: ChildProcess[] = [];
   before(async () => {
     if (reasonToSkip() !== undefined) return;
-    for (const name of servers)
-      for (const port of ports) {
-        const command = [...testProgram('who'), 'serve', `${port}`, `${name} ${port}`];
-        running.push(spawnInPlace(lab().pod(name), command, { stdio: 'ignore' }));
-      }
     const routes = ranges.map((range) => {
       const family = range.includes(':') ? 6 : 4;
       return `ip route add ${range} via ${lab().address(lab().node('node-1'), family)}`;
@@ -36,10 +25,16 @@ export function serviceLab(options: ServiceLabOptions): () => TestLab {
     const { exitCode, stderr } = await lab().inNode('switch', ['sh', '-ec', routes.join('\n')]);
     assert.equal(exitCode, 0, stderr);
   });
-  after(() => {
-    for (const server of running) server.kill();
-  });
   return lab;
+}
+
+/** A pod that answers at these ports with its name and the port. */
+export function whoPod(name: string, node: string, ports: readonly number[]): object {
+  const [command, ...args] = [...testProgram('who'), 'serve', name, ...ports.map(String)];
+  return {
+    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'shop', name } },
+    spec: { nodeName: node, containers: [{ name: 'who', command: [command], args }] },
+  };
 }
 
 export type WhoOutcome =

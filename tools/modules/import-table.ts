@@ -220,6 +220,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'tools/manifests', may: 'config test/kube/cluster', packages: 'node' },
   { of: 'tools/modules', packages: 'node oxc-parser' },
   { of: 'tools/test', packages: 'node' },
+  { of: 'tools/fuzz', packages: 'node' },
   { of: 'test/package', may: 'tools/modules', packages: 'node' },
   { of: 'tools/test/batch.ts', computed: true },
   {

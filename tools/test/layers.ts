@@ -51,7 +51,7 @@ export function testLayers(parallel: number): readonly Layer[] {
     // Starts npm, whose CPU time is that of hundreds of unit tests.
     { name: 'package', folders: ['test/package'], timeoutMs: 60_000, parallelFiles: 1 },
     { name: 'kernel', folders: ['test/kernel'], timeoutMs: 300_000, parallelFiles: 1 },
-    { name: 'lab', folders: ['test/lab'], timeoutMs: 300_000, parallelFiles: 1 },
+    { name: 'lab', folders: ['test/lab'], timeoutMs: 600_000, parallelFiles: 1 },
     { name: 'runtime', folders: ['test/runtime'], timeoutMs: 300_000, parallelFiles: 1 },
     {
       name: 'kube',

@@ -1,22 +1,29 @@
-// Who answers: `who serve PORT NAME` answers on TCP and UDP, both families, with its name and the peer that it sees.
-// `who ask PROTOCOL,PORT,ADDRESS...` asks each target once, all at the same time, and prints an array of outcomes:
-// `{"by": NAME, "peer": ADDRESS}`, `"refused"`, `"unreachable"` or `"silence"` (nothing for a second). `who keep SECONDS
+// Who answers: `who serve NAME PORT...` answers on TCP and UDP, both families, with its name, its port and the peer that
+// it sees. `who ask PROTOCOL,PORT,ADDRESS...` asks each target once, all at the same time, and prints an array of
+// outcomes (who-questions.ts). `who asks` does so for each line of input, a JSON object, and stays. `who keep SECONDS
 // PROTOCOL,PORT,ADDRESS` asks all the time, by UDP from one socket, by TCP with new connections, and prints
 // `[{"atMs", "outcome"}]`.
 
 import { createSocket } from 'node:dgram';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { ask, outcomeOf } from './who-questions.ts';
 
 const patienceMs = 1000;
 const [verb, ...words] = process.argv.slice(2);
 
-if (verb === 'serve') serve(Number(words[0]), words[1] ?? '');
-else if (verb === 'keep') process.stdout.write(`${JSON.stringify(await keep())}\n`);
-else process.stdout.write(`${JSON.stringify(await Promise.all(words.map(ask)))}\n`);
+if (verb === 'serve') for (const port of words.slice(1)) serve(Number(port), `${words[0]} ${port}`);
+else if (verb === 'asks') await askLines();
+else if (verb === 'keep') print(await keep());
+else print(await askAll(words, { patienceMs }));
 
-function serve(port: number, name: string): void {
+function print(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+function serve(port: number, by: string): void {
   const answer = (peer: string | undefined): string =>
-    JSON.stringify({ by: name, peer: peer?.replace(/^::ffff:(?=\d+\.)/, '') });
+    JSON.stringify({ by, peer: peer?.replace(/^::ffff:(?=\d+\.)/, '') });
   createServer((socket) => {
     socket.on('error', () => socket.destroy());
     socket.end(answer(socket.remoteAddress));
@@ -29,9 +36,36 @@ function serve(port: number, name: string): void {
   }
 }
 
-function ask(target: string): Promise<unknown> {
-  const [protocol = '', port = '', address = ''] = target.split(',');
-  return protocol === 'tcp' ? askTcp(address, Number(port)) : askUdp(address, Number(port));
+function askAll(
+  targets: readonly string[],
+  options: Parameters<typeof ask>[1],
+): Promise<readonly unknown[]> {
+  return Promise.all(targets.map((target) => ask(target, options)));
+}
+
+interface Line {
+  readonly targets: readonly string[];
+  readonly patienceMs: number;
+  readonly openMs: number;
+}
+
+/** Each answer has the targets of earlier lines that were silent and answered late. */
+async function askLines(): Promise<void> {
+  let late: unknown[] = [];
+  let number = 0;
+  for await (const text of createInterface(process.stdin)) {
+    const line = number++;
+    const { targets, ...options } = JSON.parse(text) as Line;
+    const outcomes = await Promise.all(
+      targets.map((target, index) => {
+        const onLate = (outcome: unknown): unknown => late.push({ line, index, outcome });
+        return ask(target, { ...options, onLate });
+      }),
+    );
+    print({ outcomes, late });
+    late = [];
+  }
+  process.exit();
 }
 
 async function keep(): Promise<unknown> {
@@ -42,7 +76,7 @@ async function keep(): Promise<unknown> {
   const flow = protocol === 'udp' ? udpFlow(address, Number(port)) : undefined;
   while (Date.now() < end) {
     const atMs = Date.now();
-    asked.push({ atMs, outcome: await (flow?.ask() ?? ask(target)) });
+    asked.push({ atMs, outcome: await (flow?.ask() ?? ask(target, { patienceMs })) });
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   flow?.close();
@@ -69,49 +103,4 @@ function udpFlow(address: string, port: number) {
     },
     close: () => socket.close(),
   };
-}
-
-function askTcp(address: string, port: number): Promise<unknown> {
-  return new Promise((resolve) => {
-    const socket = connect(port, address);
-    let text = '';
-    const timer = setTimeout(() => end('silence'), patienceMs);
-    socket.setEncoding('utf8');
-    socket.on('data', (piece: string) => {
-      text += piece;
-    });
-    socket.on('end', () => end(JSON.parse(text)));
-    socket.on('error', (error: NodeJS.ErrnoException) => end(outcomeOf(error)));
-
-    function end(outcome: unknown): void {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(outcome);
-    }
-  });
-}
-
-/** Not connected would not hear an ICMP error; an answer from another address would be lost. */
-function askUdp(address: string, port: number): Promise<unknown> {
-  return new Promise((resolve) => {
-    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-    const timer = setTimeout(() => end('silence'), patienceMs);
-    socket.on('error', (error: NodeJS.ErrnoException) => end(outcomeOf(error)));
-    socket.on('message', (text) => end(JSON.parse(`${text}`)));
-    socket.connect(port, address, (error?: NodeJS.ErrnoException) => {
-      if (error) end(outcomeOf(error));
-      else socket.send('who?');
-    });
-
-    function end(outcome: unknown): void {
-      clearTimeout(timer);
-      socket.close();
-      resolve(outcome);
-    }
-  });
-}
-
-function outcomeOf({ code }: NodeJS.ErrnoException): string {
-  if (code === 'ECONNREFUSED') return 'refused';
-  return code === 'EHOSTUNREACH' || code === 'ENETUNREACH' ? 'unreachable' : `${code}`;
 }
