@@ -41,7 +41,7 @@ export type WhoOutcome =
   | 'refused'
   | 'silence'
   | 'unreachable'
-  | { readonly by: string; readonly peer: string };
+  | { readonly by: string; readonly peer: string; readonly peerPort: number };
 
 /** From a pod, or from `world`, `node-1`, ...; `targets`: `tcp,80,10.96.0.1`. */
 export async function askFrom(

@@ -1,4 +1,4 @@
-// A question to one address, answered by `who serve`: `{"by": NAME, "peer": ADDRESS}`, "refused", "unreachable" or
+// A question to one address, answered by `who serve`: `{"by": NAME, "peer": ADDRESS, "peerPort": PORT}`, "refused", "unreachable" or
 // "silence".
 
 import { createSocket } from 'node:dgram';
@@ -15,14 +15,21 @@ export interface WhoOptions {
   readonly onLate?: (outcome: unknown) => void;
 }
 
-/** `target`: `tcp,80,10.96.0.1` */
+/** `target`: `tcp,80,10.96.0.1`, or `tcp,80,10.96.0.1,30080` to ask from port 30080. */
 export function ask(target: string, options: WhoOptions): Promise<unknown> {
-  const [protocol = '', port = '', address = ''] = target.split(',');
+  const [protocol = '', port = '', address = '', from] = target.split(',');
+  const to = { port: Number(port), address, ...(from !== undefined && { from: Number(from) }) };
   return new Promise((resolve) => {
     const question = new Question(options, resolve);
-    if (protocol === 'tcp') askTcp(question, address, Number(port));
-    else askUdp(question, address, Number(port));
+    if (protocol === 'tcp') askTcp(question, to);
+    else askUdp(question, to);
   });
+}
+
+interface Asked {
+  readonly address: string;
+  readonly port: number;
+  readonly from?: number;
 }
 
 export function outcomeOf({ code }: NodeJS.ErrnoException): string {
@@ -61,8 +68,8 @@ class Question {
   }
 }
 
-function askTcp(question: Question, address: string, port: number): void {
-  const socket = connect(port, address);
+function askTcp(question: Question, { address, port, from }: Asked): void {
+  const socket = connect({ port, host: address, ...(from !== undefined && { localPort: from }) });
   let text = '';
   question.close = () => socket.destroy();
   socket.setEncoding('utf8');
@@ -78,7 +85,7 @@ const ports = { first: 20_000, count: 12_000 };
 let asked = 0;
 
 /** Not connected would not hear an ICMP error; an answer from another address would be lost. */
-function askUdp(question: Question, address: string, port: number): void {
+function askUdp(question: Question, { address, port, ...asking }: Asked): void {
   const isV6 = address.includes(':');
   const socket = createSocket(isV6 ? 'udp6' : 'udp4');
   let isClosed = false;
@@ -88,7 +95,7 @@ function askUdp(question: Question, address: string, port: number): void {
   };
   socket.on('error', (error: NodeJS.ErrnoException) => question.end(outcomeOf(error)));
   socket.on('message', (text) => question.end(JSON.parse(`${text}`)));
-  const from = ports.first + (asked++ % ports.count);
+  const from = asking.from ?? ports.first + (asked++ % ports.count);
   socket.bind({ port: from, address: isV6 ? '::' : '0.0.0.0' }, () => {
     if (isClosed) return;
     socket.connect(port, address, (error?: NodeJS.ErrnoException) => {

@@ -22,16 +22,18 @@ function print(value: unknown): void {
 }
 
 function serve(port: number, by: string): void {
-  const answer = (peer: string | undefined): string =>
-    JSON.stringify({ by, peer: peer?.replace(/^::ffff:(?=\d+\.)/, '') });
+  const answer = (peer: string | undefined, peerPort: number | undefined): string =>
+    JSON.stringify({ by, peer: peer?.replace(/^::ffff:(?=\d+\.)/, ''), peerPort });
   createServer((socket) => {
     socket.on('error', () => socket.destroy());
-    socket.end(answer(socket.remoteAddress));
+    socket.end(answer(socket.remoteAddress, socket.remotePort));
   }).listen(port, '::');
   for (const type of ['udp4', 'udp6'] as const) {
     const socket = createSocket({ type, ipv6Only: type === 'udp6' });
     socket.on('error', () => undefined);
-    socket.on('message', (_, peer) => socket.send(answer(peer.address), peer.port, peer.address));
+    socket.on('message', (_, { address, port: from }) =>
+      socket.send(answer(address, from), from, address),
+    );
     socket.bind(port);
   }
 }
