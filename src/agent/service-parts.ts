@@ -78,8 +78,8 @@ function serviceParts(
   options: ServicePartsOptions,
 ): ServiceParts | undefined {
   const { network, log, journal, owned } = options;
-  const { healthAddress, nodePortRange, mode } = config.services;
-  const periodMs = config.reconcilePeriodMs;
+  const { services, reconcilePeriodMs: periodMs } = config;
+  const { healthAddress, nodePortRange, mode } = services;
   const added = addedPorts(config);
   if (mode !== 'on') {
     removeServiceTable(log);
@@ -115,7 +115,7 @@ function serviceParts(
   });
   const proxy = owned.use(
     new ServiceProxy({
-      ...writersOf(options, drops),
+      ...writersOf(config, options, drops),
       ...{ see, health, periodMs, log },
       rules: () => rulesOf(network.desired),
       completeness: () => {
@@ -136,6 +136,7 @@ function serviceDrops(owned: UndoStack): NftDrops {
 
 // The rules come first and go last: a backend's number must lead somewhere while a list has it.
 function writersOf(
+  { services: { slotEntries: slots, backendsPerPort: perPort } }: AgentConfig,
   { datapath: { maps }, journal }: ServicePartsOptions,
   drops: NftDrops,
 ): Pick<ServiceProxyOptions, 'plan' | 'reconciler'> {
@@ -152,6 +153,7 @@ function writersOf(
     found: foundServices(maps),
     isInKernel: (list) => kernelLists.isUsed(list),
     now: () => performance.now(),
+    slotLimits: { slots, perPort },
   });
   return { plan, reconciler };
 }

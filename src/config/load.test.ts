@@ -43,6 +43,7 @@ test('a minimal configuration gets every default', () => {
       podSockets: true,
       frontendEntries: 262_144,
       slotEntries: 1_048_576,
+      backendsPerPort: 65_535,
       rangeEntries: 65_536,
       affinityEntries: 65_536,
     },
@@ -224,7 +225,7 @@ test('an API server is configured by file or by flags, with paths relative to th
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
   const help = agentCommand().configureHelp({ helpWidth: 1000 }).helpInformation();
-  assert.equal(flags.length, 43);
+  assert.equal(flags.length, 44);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

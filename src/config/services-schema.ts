@@ -17,6 +17,7 @@ export interface ServicesConfig {
   readonly podSockets: boolean;
   readonly frontendEntries: number;
   readonly slotEntries: number;
+  readonly backendsPerPort: number;
   readonly rangeEntries: number;
   readonly affinityEntries: number;
 }
@@ -82,7 +83,12 @@ export const servicesSchema: z.ZodType<ServicesConfig> = z
       .describe('maximum number of addresses and ports of all Services'),
     slotEntries: whole(64, 16_777_216)
       .default(1_048_576)
-      .describe('maximum number of backends of all Services; twice as many while they change'),
+      .describe(
+        'room for backends of all Services: three quarters, of which a namespace gets a third; the rest is for changes',
+      ),
+    backendsPerPort: whole(1, 65_535)
+      .default(65_535)
+      .describe('maximum number of backends used at one port of a Service'),
     rangeEntries: whole(64, 1_048_576)
       .default(65_536)
       .describe('maximum number of loadBalancerSourceRanges of all ports of Services'),

@@ -8,14 +8,19 @@ import { reasonToSkip } from './root-test.ts';
 import type { ServiceQuestion } from './service-oracle.ts';
 
 export interface ServiceLabOptions extends TestLabOptions {
+  /** Further keys of the agents' `services`. */
+  readonly services?: Readonly<Record<string, unknown>>;
   /** Ranges of Services, which the router sends to node-1. */
   readonly ranges: readonly string[];
 }
 
 /** As `sharedLab`, with Services translated by Heddle. */
 export function serviceLab(options: ServiceLabOptions): () => TestLab {
-  const { ranges, settings = {}, ...others } = options;
-  const lab = sharedLab({ ...others, settings: { ...settings, services: { mode: 'on' } } });
+  const { ranges, services, settings = {}, ...others } = options;
+  const lab = sharedLab({
+    ...others,
+    settings: { ...settings, services: { mode: 'on', ...services } },
+  });
   before(async () => {
     if (reasonToSkip() !== undefined) return;
     const routes = ranges.map((range) => {

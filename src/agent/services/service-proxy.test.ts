@@ -44,7 +44,7 @@ function subject(options: Partial<ServiceProxyOptions> = {}) {
     },
     status: () => [],
   } as unknown as Reconciler<ServiceState>;
-  const found = { lists: [], portNumbers: new Map<string, number>() };
+  const found = { lists: [], portNumbers: new Map<string, number>(), counts: new Map() };
   const proxy = new ServiceProxy({
     plan: new ServicePlan({ found, isInKernel: () => false, now: () => performance.now() }),
     ...{ reconciler, see, periodMs: 60_000 },

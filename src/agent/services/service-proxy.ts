@@ -63,7 +63,7 @@ export class ServiceProxy implements Disposable {
   /** Of all Services: they are not written, or a table is full. Absent: none. */
   get problem(): string | undefined {
     const failure = this.tables.flatMap(({ failures }) => failures)[0];
-    return this.#problem ?? failure?.text;
+    return this.#problem ?? failure?.text ?? this.#options.plan.fullProblem;
   }
 
   /** What cannot be written or done, one sentence each; failed entries are in `tables`. */

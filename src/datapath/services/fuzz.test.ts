@@ -19,6 +19,7 @@ import {
 import type { RawNode } from '../../../test/support/raw-services.ts';
 import { type ServiceWorld, serviceOracle } from '../../../test/support/service-oracle.ts';
 import { readAnswer } from '../../../test/support/service-reader.ts';
+import type { ServicePlanOptions } from '../../model/services/plan/plan.ts';
 import { ServicesModel } from '../../model/services/services.ts';
 import type { Address } from '../../net/address.ts';
 
@@ -34,7 +35,7 @@ interface Run {
   nodeAddresses: readonly Address[];
 }
 
-function begin(sizes: MapSizesWanted): Run {
+function begin(sizes: MapSizesWanted, options: Partial<ServicePlanOptions> = {}): Run {
   const random = seededRandom(seed);
   return {
     random,
@@ -43,6 +44,7 @@ function begin(sizes: MapSizesWanted): Run {
         { frontends: 500, slots: 2_000, sourceRanges: 500, ...sizes },
         new FakeMapCalls(),
       ),
+      options,
     ),
     model: new ServicesModel('n1'),
     world: randomWorld(random),
@@ -120,9 +122,12 @@ test('in random clusters the tables give every client what the oracle permits', 
   }
 });
 
-test('full maps leave every frontend with all its backends, until there is room for the next', async (context) => {
+async function assertFullMaps(
+  options: Partial<ServicePlanOptions>,
+  context: { diagnostic(text: string): void },
+): Promise<void> {
   context.diagnostic(`HEDDLE_SEED=${seed}`);
-  const run = begin({ frontends: 24, slots: 7, sourceRanges: 4 });
+  const run = begin({ frontends: 24, slots: 7, sourceRanges: 4 }, options);
   const refused = new Map<string, number>();
   for (let round = 0; round < worlds; round++) {
     next(run);
@@ -146,4 +151,10 @@ test('full maps leave every frontend with all its backends, until there is room 
   const { frontends, slots, sourceRanges } = run.node.maps;
   assert.deepEqual([frontends.count(), slots.count(), sourceRanges.count()], [0, 0, 0]);
   assert.equal(run.node.desired.backends.size, 0);
-});
+}
+
+test('full maps leave every frontend with all its backends, until there is room for the next', (context) =>
+  assertFullMaps({}, context));
+
+test('so do full maps whose slots the plan knows', (context) =>
+  assertFullMaps({ slotLimits: { slots: 7, perPort: 65_535 } }, context));

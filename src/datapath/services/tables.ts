@@ -1,18 +1,24 @@
 // The tables of Services, in the order in which they are applied, and what they hold when an agent starts.
 
 import { frontendKey } from '../../model/services/frontend.ts';
-import type { DesiredServices, FoundServices } from '../../model/services/plan/desired-services.ts';
+import type {
+  ClientBackends,
+  DesiredServices,
+  FoundServices,
+} from '../../model/services/plan/desired-services.ts';
 import { addressFamily } from '../../net/address.ts';
 import type { Port } from '../../net/port.ts';
 import { trackTable } from '../../reconcile/tracked-table.ts';
 import type { TrackedTable, Tracking } from '../../reconcile/tracking.ts';
-import type {
-  ServiceEntry,
-  ServiceKey,
-  Slot,
-  SlotKey,
-  SourceRange,
-  SourceRangeKey,
+import {
+  type Choice,
+  choiceKind,
+  type ServiceEntry,
+  type ServiceKey,
+  type Slot,
+  type SlotKey,
+  type SourceRange,
+  type SourceRangeKey,
 } from '../generated.ts';
 import { countingChanges, type GenerationMap } from '../maps/generation.ts';
 import type { WritableMap } from '../maps/map-table.ts';
@@ -60,14 +66,21 @@ export function foundServices({
   frontends,
   slots,
 }: Pick<ServiceMaps, 'frontends' | 'slots'>): FoundServices {
-  const portNumbers = Array.from(frontends.entries(), ([key, { service }]) => {
+  const portNumbers = new Map<string, number>();
+  const counts = new Map<string, ClientBackends>();
+  for (const [key, { service, inside, outside }] of frontends.entries()) {
     const name = claimKey(key);
-    return name === undefined || service === 0 ? [] : [[name, service] as const];
-  });
-  return {
-    lists: readSlots(slots.entries()).filter(({ isBroken }) => !isBroken),
-    portNumbers: new Map(portNumbers.flat()),
-  };
+    if (name === undefined || service === 0) continue;
+    portNumbers.set(name, service);
+    const [own, others] = [countIn(inside), countIn(outside)];
+    if (own + others > 0) counts.set(name, { inside: own, outside: others });
+  }
+  const lists = readSlots(slots.entries()).filter(({ isBroken }) => !isBroken);
+  return { lists, portNumbers, counts };
+}
+
+function countIn({ kind, count }: Choice): number {
+  return kind === choiceKind.backends ? count : 0;
 }
 
 // As the plan names the frontend. Undefined: it is none of a port.

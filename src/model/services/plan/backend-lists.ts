@@ -29,8 +29,8 @@ interface Counted extends BackendList {
   unusedSince: number;
 }
 
-/** In unused lists: a large Service that changes all the time leaves many. */
-const mostRemembered = 1 << 20;
+/** Backends in unused lists, of the number there may be: a large Service that changes all the time leaves many. */
+const remembered = 1 / 4;
 
 export class BackendLists {
   readonly #options: BackendListsOptions;
@@ -96,7 +96,8 @@ export class BackendLists {
 
   /** Forgets lists that have been unused for long, and the first of too many. To be called after each change. */
   expire(): void {
-    const { now, lingerMs, isInKernel } = this.#options;
+    const { now, lingerMs, isInKernel, mostBackends } = this.#options;
+    const most = remembered * mostBackends;
     const time = now();
     // Those of an earlier agent have waited for the cluster's state until now.
     if (!this.#hasBegun) for (const list of this.#unused) list.unusedSince = time;
@@ -104,7 +105,7 @@ export class BackendLists {
     for (let left = this.#unused.size; left > 0; left--) {
       const [list] = this.#unused;
       if (list === undefined) return;
-      if (list.unusedSince + lingerMs > time && this.#remembered <= mostRemembered) return;
+      if (list.unusedSince + lingerMs > time && this.#remembered <= most) return;
       this.#recall(list);
       if (isInKernel(list.number)) this.#remember(list, time);
       else this.#forget(list);

@@ -19,6 +19,12 @@ export type ClientChoice =
     }
   | { readonly kind: 'refuse' | 'drop' };
 
+/** How many backends clients have. */
+export interface ClientBackends {
+  readonly inside: number;
+  readonly outside: number;
+}
+
 /** One entry of the kernel's table of frontends. */
 export interface ServiceFrontend {
   /** `shop/web` */
@@ -78,4 +84,6 @@ export interface FoundServices {
   readonly lists: Iterable<BackendList>;
   /** Numbers of Services' ports by the keys of their frontends. */
   readonly portNumbers: ReadonlyMap<string, number>;
+  /** How many backends clients had, by keys of frontends that have any. */
+  readonly counts: ReadonlyMap<string, ClientBackends>;
 }

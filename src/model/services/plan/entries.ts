@@ -5,7 +5,12 @@ import { parsePrefix, prefixContains, prefixFamily } from '../../../net/prefix.t
 import type { CompiledPort, CompiledService } from '../compiled.ts';
 import type { Frontend } from '../frontend.ts';
 import { type FrontendChoices, refusedClient } from './choices.ts';
-import type { ClientChoice, PortSourceRanges, ServiceFrontend } from './desired-services.ts';
+import type {
+  ClientBackends,
+  ClientChoice,
+  PortSourceRanges,
+  ServiceFrontend,
+} from './desired-services.ts';
 
 /** In place of the node's addresses at which node ports answer. */
 const anyAddress = { 4: parseAddress('0.0.0.0'), 6: parseAddress('::') } as const;
@@ -83,6 +88,24 @@ export function listsOf({
   if (inside.kind === 'backends') lists.push(inside.list);
   if (outside.kind === 'backends') lists.push(outside.list);
   return lists;
+}
+
+/** Numbers and lengths of those lists. */
+export function listLengths({
+  inside,
+  outside,
+}: ServiceFrontend): readonly (readonly [list: number, length: number])[] {
+  return [inside, outside].flatMap((choice) =>
+    choice.kind === 'backends' ? [[choice.list, choice.count] as const] : [],
+  );
+}
+
+export function clientBackends({
+  inside,
+  outside,
+}: Pick<ServiceFrontend, 'inside' | 'outside'>): ClientBackends {
+  const count = (choice: ClientChoice): number => (choice.kind === 'backends' ? choice.count : 0);
+  return { inside: count(inside), outside: count(outside) };
 }
 
 export function isSameFrontend(left: ServiceFrontend, right: ServiceFrontend): boolean {

@@ -3,56 +3,14 @@ import { test } from 'node:test';
 import { elementsTouched } from '../../../../test/support/counted-arrays.ts';
 import { mapOperations } from '../../../../test/support/counted-maps.ts';
 import { endpointOf, serviceOf, sliceOf } from '../../../../test/support/service-objects.ts';
-import { SnapshotMap } from '../../../base/collections/snapshot-map.ts';
-import type { ClusterEndpointSlice, ClusterService } from '../../../cluster/objects.ts';
+import { type PlannedServices, plannedServices } from '../../../../test/support/service-plan.ts';
+import type { ClusterService } from '../../../cluster/objects.ts';
 import { type Address, parseAddress } from '../../../net/address.ts';
 import type { Port } from '../../../net/port.ts';
 import { parsePrefix } from '../../../net/prefix.ts';
 import type { CheckedNode } from '../../checked-node.ts';
-import { ServicesModel } from '../services.ts';
-import { type TakenAddress, takenAddresses } from '../taken-addresses.ts';
-import type { ClientChoice, DesiredServices, FoundServices } from './desired-services.ts';
-import { ServicePlan, type ServicePlanOptions } from './plan.ts';
-
-const noneFound: FoundServices = { lists: [], portNumbers: new Map() };
-
-function planned(options: Partial<ServicePlanOptions> = {}) {
-  const services = new SnapshotMap<ClusterService>();
-  const slices = new SnapshotMap<ClusterEndpointSlice>();
-  const subject = {
-    ...{ services, slices, nowMs: 0, taken: takenAddresses({ nodes: new Map() }) as TakenAddress },
-    model: new ServicesModel('n1'),
-    plan: planOf(options),
-    add: (service: ClusterService, ...addresses: readonly string[]) => {
-      services.set(`shop/${service.name}`, service);
-      const endpoints = addresses.map((text) =>
-        endpointOf(text, text.includes('.1.') ? { node: 'n1' } : {}),
-      );
-      slices.set(`shop/${service.name}-a`, sliceOf(`${service.name}-a`, endpoints));
-    },
-    follow: (): DesiredServices => {
-      const tables = subject.model.follow({
-        ...{ nodes: new Map(), services: services.snapshot() },
-        endpointSlices: slices.snapshot(),
-      });
-      return subject.plan.follow(tables, { taken: subject.taken });
-    },
-    /** Another agent that finds what this one has written. */
-    restart: () => {
-      const { lists, frontends } = subject.follow();
-      const numbers = Array.from(frontends, ([key, { number }]) => [key, number] as const);
-      const portNumbers = new Map(numbers.filter(([, number]) => number > 0));
-      subject.model = new ServicesModel('n1');
-      subject.plan = planOf({ ...options, found: { lists: [...lists.values()], portNumbers } });
-    },
-  };
-  function planOf(changed: Partial<ServicePlanOptions>): ServicePlan {
-    return new ServicePlan({
-      ...{ found: noneFound, isInKernel: () => false, now: () => subject.nowMs, ...changed },
-    });
-  }
-  return subject;
-}
+import { takenAddresses } from '../taken-addresses.ts';
+import type { ClientChoice, DesiredServices } from './desired-services.ts';
 
 const webPort = { protocol: 'TCP', port: 80 as Port, targetPort: 80 as Port } as const;
 
@@ -109,7 +67,7 @@ const policies: readonly (readonly [
 
 for (const [name, fields, cluster, external] of policies) {
   test(`with internal and external policy ${name}, each frontend has its backends`, () => {
-    const subject = planned();
+    const subject = plannedServices();
     subject.add(serviceOf('web', { ...everything, ...fields }), '10.78.1.2', '10.78.2.2');
     assert.deepEqual(frontendTexts(subject.follow()), {
       '10.96.0.1 80 TCP': cluster,
@@ -122,7 +80,7 @@ for (const [name, fields, cluster, external] of policies) {
 }
 
 test('without backends clients are refused, and with those of other nodes only they get no answer', () => {
-  const subject = planned();
+  const subject = plannedServices();
   subject.add(serviceOf('web', { ...everything, externalPolicy: 'Local' }), '10.78.2.2');
   const backends = ['1: 10.78.2.2', '1*: 10.78.2.2'];
   assert.deepEqual(Object.values(frontendTexts(subject.follow())), [
@@ -137,7 +95,7 @@ test('without backends clients are refused, and with those of other nodes only t
 });
 
 test('affinity and source ranges are those of the port, the ranges for the load balancer alone', () => {
-  const subject = planned();
+  const subject = plannedServices();
   const ranges = ['192.0.2.0/24', '2001:db8::/32'].map((text) => parsePrefix(text));
   const fields = { ...everything, affinitySeconds: 60, sourceRanges: ranges };
   subject.add(serviceOf('web', fields), '10.78.1.2');
@@ -166,7 +124,7 @@ test('affinity and source ranges are those of the port, the ranges for the load 
 });
 
 test('Services with the same backends share a list, and another backend makes another list', () => {
-  const subject = planned();
+  const subject = plannedServices();
   const other = { clusterAddresses: ['10.96.0.2' as Address] };
   subject.add(serviceOf('web'), '10.78.2.2', '10.78.2.3');
   subject.add(serviceOf('api', other), '10.78.2.3', '10.78.2.2');
@@ -191,7 +149,7 @@ test('Services with the same backends share a list, and another backend makes an
 
 test('backends stay for a minute after their last list, or as long as the kernel uses the list', () => {
   const inKernel = new Set<number>();
-  const subject = planned({ isInKernel: (list) => inKernel.has(list) });
+  const subject = plannedServices({ isInKernel: (list) => inKernel.has(list) });
   subject.add(serviceOf('web'), '10.78.2.2');
   const { backends, lists } = subject.follow();
   subject.add(serviceOf('web'), '10.78.2.3');
@@ -218,7 +176,7 @@ test('backends stay for a minute after their last list, or as long as the kernel
 });
 
 test('another agent keeps every number and prefers new ones', () => {
-  const subject = planned();
+  const subject = plannedServices();
   const address = (last: number) => ({ clusterAddresses: [`10.96.0.${last}` as Address] });
   for (const last of [1, 2, 3])
     subject.add(serviceOf(`s${last}`, address(last)), `10.78.2.${last}`, '10.78.2.9');
@@ -242,7 +200,7 @@ test('another agent keeps every number and prefers new ones', () => {
 });
 
 test('without numbers for its backends a frontend keeps its earlier ones, or refuses', () => {
-  const subject = planned({ mostBackends: 3 });
+  const subject = plannedServices({ mostBackends: 3 });
   const other = { clusterAddresses: ['10.96.0.2' as Address] };
   subject.add(serviceOf('web'), '10.78.2.1', '10.78.2.2');
   const desired = subject.follow();
@@ -270,7 +228,7 @@ test('without numbers for its backends a frontend keeps its earlier ones, or ref
 });
 
 test('of more than 65,535 backends the first are used, and the Service has a problem', () => {
-  const subject = planned();
+  const subject = plannedServices();
   const all = Array.from({ length: 65_537 }, (_, index) =>
     endpointOf(`10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`),
   );
@@ -284,7 +242,7 @@ test('of more than 65,535 backends the first are used, and the Service has a pro
 });
 
 test('an address that a node gets or loses is taken from a Service or given to it', () => {
-  const subject = planned();
+  const subject = plannedServices();
   subject.add(serviceOf('web', everything), '10.78.1.2');
   const { frontends } = subject.follow();
   const node: CheckedNode = {
@@ -303,7 +261,7 @@ test('an address that a node gets or loses is taken from a Service or given to i
 });
 
 test('a frontend goes from one Service to another in one step', () => {
-  const subject = planned();
+  const subject = plannedServices();
   const at = (last: number, createdAt: number) => ({
     clusterAddresses: [`10.96.0.${last}` as Address],
     externalAddresses: ['203.0.113.1' as Address],
@@ -330,7 +288,7 @@ test('a frontend goes from one Service to another in one step', () => {
 });
 
 function manyPlanned(count: number) {
-  const subject = planned();
+  const subject = plannedServices();
   for (let index = 0; index < count; index++) {
     const ends = `${(index >> 8) & 255}.${index & 255}`;
     const clusterAddresses = [`10.${96 + (index >> 16)}.${ends}` as Address];
@@ -344,7 +302,7 @@ function manyPlanned(count: number) {
 
 test('one change among 30,000 Services costs the same as among ten', (context) => {
   const subjects = [10, 30_000].map(manyPlanned);
-  const changes: Readonly<Record<string, (subject: ReturnType<typeof planned>) => void>> = {
+  const changes: Readonly<Record<string, (subject: PlannedServices) => void>> = {
     'a slice changes': ({ slices }) =>
       slices.set('shop/s0-a', sliceOf('s0-a', [endpointOf('10.2.0.1'), endpointOf('10.2.0.2')])),
     'a Service changes': ({ services }) =>

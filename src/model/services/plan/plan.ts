@@ -30,6 +30,8 @@ import {
 } from './entries.ts';
 import { addressesAmong, type GrantedPort, grantedTo } from './granted.ts';
 import { PortNumbers } from './port-numbers.ts';
+import { SlotAccount } from './slot-account.ts';
+import type { SlotLimits } from './slot-budget.ts';
 
 export interface ServicePlanOptions {
   /** What the kernel's tables hold at the start. */
@@ -42,6 +44,8 @@ export interface ServicePlanOptions {
   readonly lingerMs?: number | undefined;
   /** The highest number of a backend: below those of `serviceMarks`. */
   readonly mostBackends?: number | undefined;
+  /** Absent: slots without end. */
+  readonly slotLimits?: SlotLimits | undefined;
 }
 
 /** What a Service had when it was planned last. */
@@ -52,6 +56,8 @@ interface Planned {
   /** Of its ports, by name. */
   readonly numbers: readonly (readonly [port: string, number: number])[];
 }
+
+const keepsEarlier = 'those of before are used';
 
 const nothing: Planned = { keys: [], addresses: [], numbers: [] };
 
@@ -67,7 +73,8 @@ export class ServicePlan {
   readonly #owners = new Bookmark<string, Claim>();
   /** Services to be planned, including those that threw. */
   readonly #open = new Set<string>();
-  /** Services for whose backends there were no numbers. */
+  readonly #slots: SlotAccount;
+  /** Services for whose backends there were no numbers or slots. */
   readonly #starved = new Set<string>();
   #freeWhenStarved = 0;
   /** Addresses of this node, and the Services whose source ranges may have them. */
@@ -76,6 +83,8 @@ export class ServicePlan {
 
   constructor(options: ServicePlanOptions) {
     const { found, isInKernel, now, lingerMs = 60_000, mostBackends = 0xffffd } = options;
+    const { slotLimits } = options;
+    this.#slots = new SlotAccount(this.#frontends, { limits: slotLimits, earlier: found.counts });
     this.#lists = new BackendLists({
       ...{ lists: found.lists, isInKernel, now, lingerMs, mostBackends },
     });
@@ -85,6 +94,11 @@ export class ServicePlan {
   /** As in `DesiredServices`, after the last `follow`. */
   get problems(): Entries<string, readonly string[]> {
     return this.#problems;
+  }
+
+  /** Of a Service whose backends the table of slots has no room for; undefined: there is none. */
+  get fullProblem(): string | undefined {
+    return this.#slots.fullProblem;
   }
 
   /** The same collections each time, which change only here. */
@@ -98,12 +112,11 @@ export class ServicePlan {
       for (const name of this.#limited) this.#open.add(name);
     }
     for (const name of this.#addresses.judgeBy(taken)) this.#open.add(name);
-    if (this.#lists.freeBackends > this.#freeWhenStarved)
-      for (const name of this.#starved) this.#open.add(name);
-    for (const name of this.#open) {
-      this.#replan(name, tables);
-      this.#open.delete(name);
-    }
+    if (this.#slots.isFrozen) this.#replanEarlier(tables);
+    if (this.#lists.freeBackends > this.#freeWhenStarved) this.#openStarved();
+    this.#replanOpen(tables);
+    if (this.#slots.hasReleased()) this.#openStarved();
+    this.#replanOpen(tables);
     this.#freeWhenStarved = this.#lists.freeBackends;
     this.#lists.expire();
     return {
@@ -113,6 +126,27 @@ export class ServicePlan {
       backends: this.#lists.backends,
       problems: this.#problems,
     };
+  }
+
+  // Services that an earlier agent served come first, and none of them gets more than it had, until all have been planned.
+  #replanEarlier(tables: ServiceTables): void {
+    for (const name of this.#open) {
+      if (!this.#slots.isEarlier(tables.compiled.get(name))) continue;
+      this.#replan(name, tables);
+      if (!this.#starved.has(name)) this.#open.delete(name);
+    }
+    this.#slots.unfreeze();
+  }
+
+  #openStarved(): void {
+    for (const name of this.#starved) this.#open.add(name);
+  }
+
+  #replanOpen(tables: ServiceTables): void {
+    for (const name of this.#open) {
+      this.#replan(name, tables);
+      this.#open.delete(name);
+    }
   }
 
   #openChanged({ compiled, owners }: ServiceTables): void {
@@ -141,6 +175,7 @@ export class ServicePlan {
 
   #replan(name: string, tables: ServiceTables): void {
     this.#starved.delete(name);
+    this.#slots.begin(name);
     this.#limited.delete(name);
     const compiled = tables.compiled.get(name);
     const before = this.#planned.get(name) ?? nothing;
@@ -151,6 +186,7 @@ export class ServicePlan {
     this.#removeFrontends(name, before.keys, new Set(keys));
     const kept = new Set(numbers.map(([, number]) => number));
     for (const [, number] of before.numbers) if (!kept.has(number)) this.#free(number);
+    this.#slots.settle(name, keys);
     if (compiled === undefined) this.#forget(name);
     else this.#planned.set(name, after);
   }
@@ -199,22 +235,29 @@ export class ServicePlan {
     { port, frontends }: GrantedPort,
     of: { readonly service: string; readonly number: number; readonly of: CompiledService },
   ): readonly string[] {
-    using choices = new Choices(this.#lists, of.of.service);
+    const { service } = of;
+    const { budget, isFrozen } = this.#slots;
+    const now = this.#slots.countsAt(service, frontends.keys());
+    using choices = new Choices({
+      ...{ lists: this.#lists, budget, isFrozen, service, policies: of.of.service, now },
+    });
     const text = portText(of.of, port);
     const starved = new Set<string>();
     for (const [key, frontend] of frontends) {
       const chosen = choices.at(frontend, port);
       const before = this.#frontends.get(key);
-      const isKept = chosen === undefined && before?.service === of.service;
+      const isKept = chosen === undefined && before?.service === service;
       if (chosen === undefined)
-        starved.add(isKept ? 'those of before are used' : 'clients are refused');
+        starved.add(isKept && listsOf(before).length > 0 ? keepsEarlier : 'clients are refused');
       if (!isKept) this.#put(key, frontendEntry(frontend, of, chosen), before);
     }
-    if (starved.size > 0) this.#starved.add(of.service);
-    return [
-      ...(choices.problem === undefined ? [] : [`${text}: ${choices.problem}`]),
-      ...Array.from(starved, (what) => `${text}: no numbers are left for its backends, ${what}`),
-    ];
+    if (starved.size > 0 || choices.isCut) this.#starved.add(service);
+    const problems = choices.problems.map((each) => ({
+      ...each,
+      text: `${text}: ${[each.text, ...(each.isStarved ? starved : [])].join(', ')}`,
+    }));
+    this.#slots.note(service, problems);
+    return problems.map((each) => each.text);
   }
 
   #report(name: string, problems: readonly string[]): void {
