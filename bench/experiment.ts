@@ -31,6 +31,8 @@ export interface ExperimentOptions {
   readonly quick: boolean;
   /** Only groups whose name contains this. */
   readonly only?: string | undefined;
+  /** Sizes to measure, if the experiment has several; default: its own. */
+  readonly sizes?: readonly number[] | undefined;
   readonly signal: AbortSignal;
   /** One line of progress. */
   readonly progress: (text: string) => void;
@@ -40,6 +42,8 @@ export interface Experiment {
   readonly name: string;
   readonly summary: string;
   readonly bars: readonly Bar[];
+  /** Draws the figures as SVG, for the experiment's section of docs/benchmarks.md. */
+  readonly plot?: (figures: readonly Figure[]) => string;
   run(options: ExperimentOptions): Promise<readonly Figure[]>;
 }
 

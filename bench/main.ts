@@ -1,10 +1,11 @@
-// `npm run bench -- NAME [--json FILE] [--write] [--check] [--quick] [--only GROUP]`: runs one experiment, prints its
-// table and compares it with its bars. --write updates the experiment's section of docs/benchmarks.md.
+// `npm run bench -- NAME [--json FILE] [--plot FILE] [--write] [--check] [--quick] [--only GROUP] [--sizes LIST]`: runs one
+// experiment, prints its table and compares it with its bars. --write updates the experiment's section of
+// docs/benchmarks.md, and its plot beside it.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { agentExperiment } from './agent.ts';
 import { cniExperiment } from './cni.ts';
 import { type BarVerdict, type Experiment, type Figure, judgeBars } from './experiment.ts';
@@ -27,6 +28,7 @@ const experiments: readonly Experiment[] = [
 
 /** Relative to the project's folder, where scripts/bench runs this. */
 const resultsPage = 'docs/benchmarks.md';
+const plotOf = (name: string): string => `benchmarks-${name}.svg`;
 
 interface Flags {
   readonly json?: string;
@@ -34,6 +36,8 @@ interface Flags {
   readonly check?: boolean;
   readonly quick?: boolean;
   readonly only?: string;
+  readonly sizes?: readonly number[];
+  readonly plot?: string;
 }
 
 async function run(name: string, flags: Flags): Promise<number> {
@@ -42,8 +46,11 @@ async function run(name: string, flags: Flags): Promise<number> {
     process.stderr.write(`bench: no experiment ${name}. Experiments:\n${list()}\n`);
     return 2;
   }
-  if (flags.write === true && (flags.quick === true || flags.only !== undefined)) {
-    process.stderr.write('bench: --write needs a complete run, without --quick and --only\n');
+  const isPart = flags.quick === true || flags.only !== undefined || flags.sizes !== undefined;
+  if (flags.write === true && isPart) {
+    process.stderr.write(
+      'bench: --write needs a complete run, without --quick, --only and --sizes\n',
+    );
     return 2;
   }
   const stop = new AbortController();
@@ -51,12 +58,16 @@ async function run(name: string, flags: Flags): Promise<number> {
   const figures = await experiment.run({
     quick: flags.quick === true,
     only: flags.only,
+    sizes: flags.sizes,
     signal: stop.signal,
     progress: (text) => process.stderr.write(`${text}\n`),
   });
-  const verdicts = judgeBars(experiment, figures, flags.only);
+  const verdicts = judgeBars(experiment, figures, flags.only).filter(
+    ({ measured }) => flags.sizes === undefined || measured !== undefined,
+  );
   process.stdout.write(`${machine()}\n${renderFigures(figures)}\n\n${renderVerdicts(verdicts)}\n`);
   if (flags.json !== undefined) save(flags.json, experiment, figures, verdicts);
+  if (flags.plot !== undefined) writeFileSync(flags.plot, experiment.plot?.(figures) ?? '');
   if (flags.write === true) writeSection(experiment, figures, verdicts);
   return flags.check === true && verdicts.some(({ met }) => !met) ? 1 : 0;
 }
@@ -72,15 +83,23 @@ function save(
 }
 
 function writeSection(
-  { name, summary }: Experiment,
+  { name, summary, plot }: Experiment,
   figures: readonly Figure[],
   verdicts: readonly BarVerdict[],
 ): void {
+  if (plot !== undefined) writeFileSync(`docs/${plotOf(name)}`, plot(figures));
   const date = new Date().toISOString().slice(0, 10);
   const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' });
   const run = { experiment: name, summary, date, commit: commit.trim(), machine: machine() };
+  const image = plot === undefined ? {} : { plot: plotOf(name) };
   const page = readFileSync(resultsPage, 'utf8');
-  writeFileSync(resultsPage, withSection(page, { ...run, figures, verdicts }));
+  writeFileSync(resultsPage, withSection(page, { ...run, ...image, figures, verdicts }));
+}
+
+function parseSizes(text: string): readonly number[] {
+  const sizes = text.split(',').map(Number);
+  if (sizes.every((size) => Number.isInteger(size) && size >= 1 && size <= 60_000)) return sizes;
+  throw new InvalidArgumentError('is not a list of whole numbers from 1 to 60000: 1,100,1000');
 }
 
 function machine(): string {
@@ -98,6 +117,8 @@ const program = new Command('bench')
   .option('--write', "update the experiment's section of docs/benchmarks.md")
   .option('--check', 'exit 1 if a bar is missed')
   .option('--only <group>', 'only groups of figures whose name contains this (network, cni)')
+  .option('--sizes <list>', 'only these sizes (services: numbers of Services, 1,100)', parseSizes)
+  .option('--plot <file>', 'write the plot, if the experiment has one, to this file')
   .addOption(
     new Option('--quick', 'fewer and shorter rounds: to check that it works, not for results'),
   )

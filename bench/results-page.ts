@@ -13,6 +13,8 @@ export interface RunRecord {
   /** The commit that was measured. */
   readonly commit: string;
   readonly machine: string;
+  /** File of the plot, relative to the page. */
+  readonly plot?: string;
   readonly figures: readonly Figure[];
   readonly verdicts: readonly BarVerdict[];
 }
@@ -46,6 +48,7 @@ function renderSection(run: RunRecord): string {
     `${run.summary} (\`npm run bench -- ${run.experiment} --write\`)`,
     '',
     `${run.date}, commit ${run.commit}; ${run.machine}`,
+    ...(run.plot === undefined ? [] : ['', `![${run.summary}](${run.plot})`]),
     ...tables,
     ...(bars.length === 0
       ? []

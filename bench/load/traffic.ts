@@ -56,6 +56,37 @@ export function connections(options: TrafficOptions): Measure<Arm> {
   };
 }
 
+/** As `connections`, and how long connect() takes: the first packet of a connection and its answer. */
+export function timedConnections(options: TrafficOptions): Measure<Arm> {
+  const rate: Metric = { name: named('connections', options), unit: '/s', better: 'higher' };
+  const p50: Metric = { name: named('connect p50', options), unit: 'us', better: 'lower' };
+  const p99: Metric = { name: named('connect p99', options), unit: 'us', better: 'lower' };
+  const count = options.milliseconds * connectionsAMillisecond;
+  return async (arm) => {
+    const timed = await run('connections', arm, { ...options, milliseconds: count });
+    return new Map([
+      [rate, rateOf(timed, options)],
+      [p50, timed.p50Ns / 1000],
+      [p99, timed.p99Ns / 1000],
+    ]);
+  };
+}
+
+/** Requests of one byte over one TCP connection that stays open. */
+export function requests(options: TrafficOptions): Measure<Arm> {
+  const rate: Metric = { name: named('requests', options), unit: '/s', better: 'higher' };
+  const p50: Metric = { name: named('request p50', options), unit: 'us', better: 'lower' };
+  const p99: Metric = { name: named('request p99', options), unit: 'us', better: 'lower' };
+  return async (arm) => {
+    const timed = await run('roundtrips', arm, options);
+    return new Map([
+      [rate, rateOf(timed, options)],
+      [p50, timed.p50Ns / 1000],
+      [p99, timed.p99Ns / 1000],
+    ]);
+  };
+}
+
 /** UDP datagrams of 64 bytes that are received. */
 export function datagrams(options: TrafficOptions): Measure<Arm> {
   const rate: Metric = { name: named('UDP packets', options), unit: '/s', better: 'higher' };
@@ -75,10 +106,15 @@ interface Rates {
   readonly perCpuSecond: number;
 }
 
+interface TimedRates extends Rates {
+  readonly p50Ns: number;
+  readonly p99Ns: number;
+}
+
 interface Results {
   readonly bulk: Rates;
-  readonly roundtrips: { readonly p50Ns: number; readonly p99Ns: number };
-  readonly connections: Rates;
+  readonly roundtrips: TimedRates;
+  readonly connections: TimedRates;
   readonly datagrams: Rates;
 }
 

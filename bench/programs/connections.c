@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AMOUNT short connections, one after another: connect, one byte each way, close by reset.
+ * AMOUNT short connections, one after another: connect, one byte each way, close by reset. Prints
+ * their rate and the times of connect(), which is how long the first packet of a connection and its
+ * answer take.
  */
-#include "cpu.h"
-#include "pair.h"
+#include "times.h"
 
 static void serve(int listener)
 {
@@ -20,28 +21,34 @@ static void serve(int listener)
 	}
 }
 
-static void connect_once(const struct pair *pair)
+/* How long connect() takes. */
+static uint64_t connect_once(const struct pair *pair, uint64_t turn)
 {
-	int connection = connected_socket(pair, SOCK_STREAM);
+	int connection = unconnected_socket(SOCK_STREAM);
+	uint64_t began = now_ns(), ended;
 
+	connect_to(connection, destination(pair, turn));
+	ended = now_ns();
 	discard_on_close(connection);
 	if (!exchange_byte(connection))
 		err(1, "one byte each way");
 	close(connection);
+	return ended - began;
 }
 
 int main(int argc, char **argv)
 {
 	struct pair pair = parse_pair(argc, argv);
 	struct cpu_clocks clocks = cpu_clocks(start_server(&pair, SOCK_STREAM, serve));
+	struct times times = times_for(pair.amount);
 	uint64_t began, spent;
 
 	for (uint64_t i = 0; i < pair.amount / 20; i++)
-		connect_once(&pair);
+		connect_once(&pair, i);
 	began = now_ns();
 	spent = cpu_ns(&clocks);
 	for (uint64_t i = 0; i < pair.amount; i++)
-		connect_once(&pair);
-	print_rate((double)pair.amount, now_ns() - began, cpu_ns(&clocks) - spent);
+		add_time(&times, connect_once(&pair, i));
+	print_times(&times, now_ns() - began, cpu_ns(&clocks) - spent);
 	return 0;
 }

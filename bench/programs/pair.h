@@ -3,41 +3,26 @@
  * What the measuring programs share: a client and a server, each in a namespace and on a processor
  * of its own, for one short measurement.
  *
- *   PROGRAM SERVER-NAMESPACE ADDRESS CLIENT-CPU SERVER-CPU AMOUNT
- *
- * ADDRESS is the server's, or with a Service in front of it `ADDRESS:PORT,SERVICE:PORT`: the server
- * listens on that port, and the client uses the Service's address.
+ *   PROGRAM SERVER-NAMESPACE ADDRESS CLIENT-CPU SERVER-CPU AMOUNT     (arguments.h)
  *
  * The client stays in the namespace it is started in. The server is its child, listens on a port
  * that is free, and ends with it. A failed call ends the program; the result is one line of JSON.
  */
 #pragma once
 
-#include <arpa/inet.h>
-#include <err.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-
-struct pair {
-	const char *server_namespace;
-	struct sockaddr_in address; /* of the server; its port is known once it listens */
-	struct sockaddr_in service; /* in front of it; port 0: none */
-	int client_cpu;
-	int server_cpu;
-	uint64_t amount; /* milliseconds or a count: the program knows */
-};
+#include "arguments.h"
 
 static inline uint64_t now_ns(void)
 {
@@ -45,51 +30,6 @@ static inline uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static inline uint64_t parse_number(const char *text, uint64_t most)
-{
-	char *end;
-	unsigned long long number = strtoull(text, &end, 10);
-
-	if (*text == 0 || *end || number > most)
-		errx(2, "%s is not a number up to %llu", text, (unsigned long long)most);
-	return number;
-}
-
-/* `ADDRESS` or `ADDRESS:PORT`. Changes `text`. */
-static inline struct sockaddr_in parse_address(char *text)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	char *port = strchr(text, ':');
-
-	if (port) {
-		*port++ = 0;
-		address.sin_port = htons((uint16_t)parse_number(port, 65535));
-	}
-	if (inet_pton(AF_INET, text, &address.sin_addr) != 1)
-		errx(2, "%s is not an IPv4 address", text);
-	return address;
-}
-
-static inline struct pair parse_pair(int argc, char **argv)
-{
-	struct pair pair = {};
-	char *service;
-
-	if (argc != 6)
-		errx(2, "usage: %s SERVER-NAMESPACE ADDRESS CLIENT-CPU SERVER-CPU AMOUNT", argv[0]);
-	pair.server_namespace = argv[1];
-	service = strchr(argv[2], ',');
-	if (service) {
-		*service++ = 0;
-		pair.service = parse_address(service);
-	}
-	pair.address = parse_address(argv[2]);
-	pair.client_cpu = (int)parse_number(argv[3], CPU_SETSIZE - 1);
-	pair.server_cpu = (int)parse_number(argv[4], CPU_SETSIZE - 1);
-	pair.amount = parse_number(argv[5], 10000000);
-	return pair;
 }
 
 static inline void enter_namespace(const char *path)
@@ -170,16 +110,38 @@ static inline pid_t start_server(struct pair *pair, int type, void (*serve)(int 
 	return child;
 }
 
-static inline int connected_socket(const struct pair *pair, int type)
+/* Where connection number `turn` goes: to the server, or to its Services in turn. */
+static inline struct sockaddr_in destination(const struct pair *pair, uint64_t turn)
 {
-	const struct sockaddr_in *to = pair->service.sin_port ? &pair->service : &pair->address;
+	struct sockaddr_in to = pair->service;
+
+	if (!to.sin_port)
+		return pair->address;
+	to.sin_addr.s_addr = htonl(ntohl(to.sin_addr.s_addr) + (uint32_t)(turn % pair->services));
+	return to;
+}
+
+static inline int unconnected_socket(int type)
+{
 	int socket_fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
 	if (socket_fd < 0)
 		err(1, "socket");
 	leave_unpaced(socket_fd, type);
-	if (connect(socket_fd, (const struct sockaddr *)to, sizeof(*to)))
+	return socket_fd;
+}
+
+static inline void connect_to(int socket_fd, struct sockaddr_in to)
+{
+	if (connect(socket_fd, (struct sockaddr *)&to, sizeof(to)))
 		err(1, "connect");
+}
+
+static inline int connected_socket(const struct pair *pair, int type)
+{
+	int socket_fd = unconnected_socket(type);
+
+	connect_to(socket_fd, destination(pair, 0));
 	return socket_fd;
 }
 

@@ -1,4 +1,4 @@
-// The agent of `node-1`: the experiment starts, queries, stops and uninstalls it; it has a processor of its own.
+// The agent of `node-1`: an experiment starts, queries, stops and uninstalls it; it has a processor of its own.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -16,6 +16,12 @@ export interface AgentProcessOptions {
   readonly pinDir: string;
   readonly kubeconfig: string;
   readonly cpu: number;
+  /** Default: that of this process. */
+  readonly namespacePath?: string;
+  /** Longest start; default: 120. */
+  readonly mostSeconds?: number;
+  /** More of its configuration, as in its YAML file. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 export class AgentProcess {
@@ -25,7 +31,9 @@ export class AgentProcess {
   #child: ChildProcess | undefined;
 
   constructor(options: AgentProcessOptions) {
-    const { folder, pinDir, kubeconfig } = options;
+    const { folder, pinDir, kubeconfig, settings = {} } = options;
+    // JSON is YAML.
+    const more = Object.entries(settings).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
     this.#options = options;
     this.socket = join(folder, 'agent.sock');
     this.#configuration = join(folder, 'agent.yaml');
@@ -40,6 +48,7 @@ pinDir: ${pinDir}
 metrics: { address: "127.0.0.1:0" }
 cni: { binDir: ${folder}, confDir: ${folder} }
 logLevel: warn
+${more.join('\n')}
 `,
     );
   }
@@ -47,15 +56,17 @@ logLevel: warn
   /** Seconds from the start of the process until it is ready. */
   async start(signal: AbortSignal): Promise<number> {
     const began = performance.now();
+    const { cpu, mostSeconds = 120 } = this.#options;
     const agent = [process.execPath, ...profiling(), heddle, 'agent', '-c', this.#configuration];
-    const child = spawn('taskset', ['-c', String(this.#options.cpu), ...agent], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    const pinned = ['taskset', '-c', String(cpu), ...agent];
+    const [command = '', ...words] = [...this.#enter, ...pinned];
+    const child = spawn(command, words, { stdio: ['ignore', 'ignore', 'inherit'] });
     this.#child = child;
     while ((await this.#ask('/readyz'))?.code !== 200) {
       signal.throwIfAborted();
       if (child.exitCode !== null) throw new Error(`the agent ended with ${child.exitCode}`);
-      if (performance.now() - began > 120_000) throw new Error('the agent is not ready');
+      if (performance.now() - began > mostSeconds * 1000)
+        throw new Error(`the agent is not ready after ${mostSeconds} s`);
       await sleep(20);
     }
     return (performance.now() - began) / 1000;
@@ -69,7 +80,7 @@ logLevel: warn
 
   /** Current and maximum memory, 10^6 bytes (VmRSS, VmHWM of proc(5)). */
   get residentMegabytes(): { readonly now: number; readonly atMost: number } {
-    const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8');
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
     const read = (name: string): number =>
       (Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024) / 1e6;
     return { now: read('VmRSS'), atMost: read('VmHWM') };
@@ -77,7 +88,7 @@ logLevel: warn
 
   /** User and system time since its start. */
   get processorSeconds(): number {
-    const fields = readFileSync(`/proc/${this.#pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
     const ticksPerSecond = 100;
     return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
   }
@@ -104,13 +115,19 @@ logLevel: warn
   uninstall(): void {
     const { folder, pinDir } = this.#options;
     const places = ['--bin-dir', folder, '--conf-dir', folder];
-    const command = [heddle, 'uninstall', '-c', this.#configuration, ...places];
-    execFileSync(process.execPath, command, { stdio: 'ignore' });
+    const uninstall = [heddle, 'uninstall', '-c', this.#configuration, ...places];
+    const [command = '', ...words] = [...this.#enter, process.execPath, ...uninstall];
+    execFileSync(command, words, { stdio: 'ignore' });
     if (existsSync(pinDir)) throw new Error(`${pinDir} is still there`);
   }
 
-  // taskset becomes the agent: the same process.
-  get #pid(): number {
+  get #enter(): readonly string[] {
+    const { namespacePath } = this.#options;
+    return namespacePath === undefined ? [] : ['nsenter', `--net=${namespacePath}`];
+  }
+
+  /** taskset and nsenter become the agent: the same process. */
+  get pid(): number {
     const pid = this.#child?.pid;
     if (pid === undefined) throw new Error('the agent is not running');
     return pid;

@@ -247,9 +247,16 @@ export const importTable: readonly ImportLine[] = [
     up: 'bench',
     packages: 'node',
   },
+  { of: 'bench/plot' },
+  {
+    of: 'bench/services',
+    may: 'base kernel datapath api lab test/kube bench/load bench/plot bench/reference bench/simulated',
+    up: 'bench',
+    packages: 'node',
+  },
   {
     of: 'bench',
-    may: 'src test/support test/kube/cluster bench/kube bench/load bench/reference bench/simulated',
+    may: 'src test/support test/kube/cluster bench/kube bench/load bench/reference bench/services bench/simulated',
     packages: 'node commander yaml',
   },
 ];

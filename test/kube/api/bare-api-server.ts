@@ -1,6 +1,6 @@
-// etcd and kube-apiserver alone, on free ports of the loopback: enough for a program that reads and writes objects,
-// started in a few seconds, without root. There is no controller, no scheduler and no kubelet: only the test changes
-// objects.
+// etcd and kube-apiserver alone, on free ports of the loopback (the API server also of another address): enough for a
+// program that reads and writes objects, started in a few seconds, without root. There is no controller, no scheduler
+// and no kubelet: only the test changes objects.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -31,21 +31,26 @@ export class BareApiServer implements AsyncDisposable {
   readonly kubeconfig: string;
   readonly #programs: Programs;
   readonly #ports: Ports;
+  readonly #address: string;
   readonly #audit: Readonly<Record<string, string>>;
   readonly #running = new Map<string, ChildProcess>();
 
-  private constructor(programs: Programs, ports: Ports, { isAudited }: BareApiServerOptions) {
+  private constructor(programs: Programs, ports: Ports, options: BareApiServerOptions) {
     this.#programs = programs;
     this.#ports = ports;
     this.folder = mkdtempSync(join(tmpdir(), 'heddle-api-server-'));
-    this.url = `https://127.0.0.1:${ports.api}`;
-    makePki(this.folder);
+    this.#address = options.address ?? '127.0.0.1';
+    this.url = `https://${this.#address}:${ports.api}`;
+    makePki(this.folder, this.#address);
     this.kubeconfig = this.kubeconfigFor({});
-    this.#audit = isAudited === true ? auditFlags(this.folder) : {};
+    this.#audit = options.isAudited === true ? auditFlags(this.folder) : {};
   }
 
   static async start(options: BareApiServerOptions = {}): Promise<BareApiServer> {
-    const programs = await buildPrograms(options.onProgress ?? silent);
+    const programs = await buildPrograms(options.onProgress ?? silent, undefined, [
+      'etcd',
+      'kube-apiserver',
+    ]);
     const [api, etcd, peer] = await freePorts(3);
     const chosen = { api: api ?? 0, etcd: etcd ?? 0, peer: peer ?? 0 };
     const server = new BareApiServer(programs, chosen, options);
@@ -64,8 +69,8 @@ export class BareApiServer implements AsyncDisposable {
       'service-account-signing-key-file': join(this.folder, 'sa.key'),
       'token-auth-file': join(this.folder, 'tokens.csv'),
       'authorization-mode': 'Node,RBAC',
-      'bind-address': '127.0.0.1',
-      'advertise-address': '127.0.0.1',
+      'bind-address': this.#address,
+      'advertise-address': this.#address,
       'endpoint-reconciler-type': 'none',
       'secure-port': String(port),
       'tls-cert-file': join(this.folder, 'api.crt'),
@@ -187,7 +192,7 @@ export class BareApiServer implements AsyncDisposable {
       headers: { authorization: 'Bearer admin-token' },
     };
     return new Promise((resolve) => {
-      request(`https://127.0.0.1:${port}/readyz`, options, (answer) => {
+      request(`https://${this.#address}:${port}/readyz`, options, (answer) => {
         answer.resume();
         resolve(answer.statusCode === 200);
       })
@@ -200,6 +205,8 @@ export class BareApiServer implements AsyncDisposable {
 export interface BareApiServerOptions {
   /** Logs every request of `agentToken`: see `auditedRequests`. */
   readonly isAudited?: boolean;
+  /** Of this network namespace; default: 127.0.0.1. */
+  readonly address?: string;
   /** Progress of building the programs, which takes minutes the first time. */
   readonly onProgress?: Progress;
 }
@@ -223,8 +230,8 @@ function digest(...words: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 16);
 }
 
-// The certificate names 127.0.0.1 and kubernetes.default.svc, and not 127.0.0.2.
-function makePki(folder: string): void {
+// The certificate names the server's address and kubernetes.default.svc, and not 127.0.0.2.
+function makePki(folder: string, address: string): void {
   const openssl = (...words: readonly string[]): void => {
     execFileSync('openssl', words, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
   };
@@ -234,7 +241,7 @@ function makePki(folder: string): void {
     openssl('req', '-x509', ...ec, '-days', '30', ...files);
   }
   openssl('req', ...ec, '-keyout', 'api.key', '-out', 'api.csr', '-subj', '/CN=kube-apiserver');
-  const names = 'subjectAltName=IP:127.0.0.1,DNS:kubernetes.default.svc\n';
+  const names = `subjectAltName=IP:${address},DNS:kubernetes.default.svc\n`;
   writeFileSync(join(folder, 'extensions'), names);
   const signing = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '30'];
   const files = ['-extfile', 'extensions', '-out', 'api.crt'];
