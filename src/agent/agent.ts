@@ -98,7 +98,13 @@ export class Agent {
         },
       }),
       rules.run(),
-      runServices(this.#parts, { signal: stop, onSettled: () => this.#tryReadiness() }),
+      runServices(this.#parts, {
+        signal: stop,
+        onSettled: (sync) => {
+          if (sync !== undefined) this.#metrics.servicesSynced(sync);
+          this.#tryReadiness();
+        },
+      }),
       this.#followCluster(stop),
       observer.run(stop),
     ]);

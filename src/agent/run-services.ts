@@ -4,11 +4,12 @@ import { serviceTableName } from '../model/ids.ts';
 import type { AgentParts } from './parts.ts';
 import { RulesWatch } from './rules-watch.ts';
 import { isEligibleNode } from './services/proxy-health.ts';
+import type { ServiceSync } from './services/service-syncs.ts';
 
 export interface RunServicesOptions {
   readonly signal: AbortSignal;
-  /** Called after each settle of Services. */
-  onSettled(): void;
+  /** Called after each settle of Services; `sync` is absent if it wrote nothing. */
+  onSettled(sync: ServiceSync | undefined): void;
 }
 
 /** Runs until the signal aborts; ends immediately if Services are another program's. */
@@ -21,7 +22,7 @@ async function translate(
   { signal, onSettled }: RunServicesOptions,
 ): Promise<void> {
   if (services === undefined) return;
-  const { proxy, health, nodePorts } = services;
+  const { proxy, health, nodePorts, syncs } = services;
   const onChange = (): void => proxy.relist();
   using rules = new RulesWatch({ table: serviceTableName, signal, onChange });
   proxy.onSettled(() => {
@@ -30,7 +31,7 @@ async function translate(
     const isEligible = !complete || isEligibleNode(state.nodes.get(config.node));
     nodePorts.look(seeServices().tables);
     health.setNode({ isEligible, problem: proxy.problem });
-    onSettled();
+    onSettled(syncs.take());
   });
   await Promise.all([rules.run(), health.run(signal)]);
 }

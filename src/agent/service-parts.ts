@@ -32,6 +32,7 @@ import {
   type ServiceProxyOptions,
   type ServiceState,
 } from './services/service-proxy.ts';
+import { ServiceSyncs } from './services/service-syncs.ts';
 import { staleDatagrams, staleSockets } from './services/stale-datagrams.ts';
 import { destroyStaleSockets } from './services/stale-sockets.ts';
 
@@ -48,6 +49,9 @@ export interface ServiceParts {
   /** Runs from the agent's start. */
   readonly health: ServiceHealthPorts;
   readonly nodePorts: NodePortCare;
+  readonly syncs: ServiceSyncs;
+  /** Services with a limit reached, by name. */
+  readonly limited: () => number;
   /** Drops by the rules of Services. */
   readonly drops: NftDrops;
 }
@@ -113,10 +117,12 @@ function serviceParts(
     onProblems: () => undefined,
     log,
   });
+  const syncs = new ServiceSyncs();
+  const writers = writersOf(config, options, drops);
   const proxy = owned.use(
     new ServiceProxy({
-      ...writersOf(config, options, drops),
-      ...{ see, health, periodMs, log },
+      ...writers,
+      ...{ see, health, syncs, periodMs, log },
       rules: () => rulesOf(network.desired),
       completeness: () => {
         if (network.isWaiting) return undefined;
@@ -126,7 +132,8 @@ function serviceParts(
     }),
   );
   const nodePorts = new NodePortCare({ range: nodePortRange, added, periodMs });
-  return { proxy, health, nodePorts, drops };
+  const limited = (): number => writers.plan.problems.size;
+  return { proxy, health, nodePorts, syncs, limited, drops };
 }
 
 function serviceDrops(owned: UndoStack): NftDrops {

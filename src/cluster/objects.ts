@@ -147,6 +147,8 @@ export interface ClusterEndpointSlice extends NamespacedMeta {
   readonly addressType: 'IPv4' | 'IPv6' | 'FQDN';
   readonly endpoints: readonly SliceEndpoint[];
   readonly ports: readonly SlicePort[];
+  /** When the change began that led to this version, in ms since 1970; absent: unknown. */
+  readonly changedAt?: number | undefined;
   /** See `ClusterService.isUnproxied`. */
   readonly isUnproxied?: true;
 }

@@ -5,7 +5,7 @@ import { InputError } from '../base/input-error.ts';
 import { parseFields } from '../base/parse-fields.ts';
 import { type Address, addressFamily, parseAddress } from '../net/address.ts';
 import { list, namespacedMeta, optional, optionalPortField, protocolField } from './field.ts';
-import type { ClusterEndpointSlice, SliceEndpoint } from './objects.ts';
+import type { ClusterEndpointSlice, Labels, SliceEndpoint } from './objects.ts';
 import { isUnproxied } from './parse-service.ts';
 
 const hint = z.object({ name: z.string() }).transform(({ name }) => name);
@@ -33,11 +33,18 @@ const slice = z.object({
   ),
 });
 
+/** From the controller; only for metrics, so a malformed one counts as absent. */
+const changeTime = 'endpoints.kubernetes.io/last-change-trigger-time';
+const noAnnotations: Labels = {};
+
 /** Slices of type FQDN are returned without endpoints: their addresses are names, which are not resolved here. */
 export function parseEndpointSlice(raw: unknown, object: string): ClusterEndpointSlice {
   const { metadata, addressType, endpoints, ports } = parseFields(slice, raw, object);
+  const changedAt = Date.parse(metadata.annotations[changeTime] ?? '');
   return {
     ...metadata,
+    // Tens of thousands of slices would keep it as a text.
+    annotations: noAnnotations,
     service: metadata.labels['kubernetes.io/service-name'],
     addressType,
     endpoints:
@@ -47,6 +54,7 @@ export function parseEndpointSlice(raw: unknown, object: string): ClusterEndpoin
             sliceEndpoint(value, { addressType, object, field: `endpoints[${index}]` }),
           ),
     ports,
+    ...(!Number.isNaN(changedAt) && { changedAt }),
     ...(isUnproxied(metadata.labels) && { isUnproxied: true }),
   };
 }

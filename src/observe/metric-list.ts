@@ -5,6 +5,7 @@ import type { EndpointTraffic, TrafficCount } from '../api/endpoints.ts';
 import type { MapFill } from '../api/maps.ts';
 import { type NodeProblem, problemKinds } from '../api/problem.ts';
 import type { DropCount, FactView, FlowEventTotals, TableView } from '../api/status.ts';
+import type { ServiceMetricValues } from './service-values.ts';
 
 /** Read at each scrape, so all of these must be cheap. */
 export interface MetricSources {
@@ -19,6 +20,8 @@ export interface MetricSources {
   traffic(): EndpointTraffic;
   flowEvents(): FlowEventTotals;
   lostLogLines(): number;
+  /** Absent: another program translates Services. */
+  readonly services?: (() => ServiceMetricValues) | undefined;
   /** Absent without an API server. */
   readonly apiServer?: (() => ApiServerView) | undefined;
 }

@@ -37,6 +37,11 @@ function sources(drops: { packets: number }): MetricSources {
     traffic: () => ({ ingress: count, egress: { ...count, packets: 4 } }),
     lostLogLines: () => 5,
     flowEvents: () => ({ received: 10, suppressed: 1, lost: 0 }),
+    services: () => ({
+      ...{ services: 7, limited: 1, serviceChanges: 8, endpointChanges: 9 },
+      ...{ lastQueuedAt: 1000.5, lastSyncedAt: 1001.5 },
+      ...{ healthz: { 200: 3, 503: 1 }, livez: { 200: 2, 503: 0 } },
+    }),
   };
 }
 
@@ -44,6 +49,7 @@ test('every counter is read at the scrape, under a stable name and labels', asyn
   const drops = { packets: 12 };
   const metrics = new Metrics(sources(drops));
   metrics.settled('period', 0.004);
+  metrics.servicesSynced({ seconds: 0.003, programmingSeconds: [0.4, 61] });
   metrics.cniRequest({ verb: 'ADD', code: 0, seconds: 0.003 });
   const text = await metrics.render();
   for (const line of [
@@ -68,6 +74,18 @@ test('every counter is read at the scrape, under a stable name and labels', asyn
     'heddle_table_sets_total{table="routes"} 5',
     'heddle_table_deletes_total{table="routes"} 1',
     'heddle_table_restored_total{table="routes"} 2',
+    'heddle_services 7',
+    'heddle_services_limited 1',
+    'kubeproxy_sync_proxy_rules_service_changes_total 8',
+    'kubeproxy_sync_proxy_rules_endpoint_changes_total 9',
+    'kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds 1000.5',
+    'kubeproxy_sync_proxy_rules_last_timestamp_seconds 1001.5',
+    'kubeproxy_proxy_healthz_total{code="503"} 1',
+    'kubeproxy_proxy_livez_total{code="200"} 2',
+    'kubeproxy_sync_proxy_rules_duration_seconds_bucket{le="0.004"} 1',
+    'kubeproxy_sync_proxy_rules_duration_seconds_bucket{le="16.384"} 1',
+    'kubeproxy_network_programming_duration_seconds_bucket{le="0.5"} 1',
+    'kubeproxy_network_programming_duration_seconds_bucket{le="65"} 2',
     'heddle_settle_duration_seconds_bucket{le="0.005",cause="period"} 1',
     'heddle_cni_request_duration_seconds_count{verb="ADD",code="0"} 1',
   ]) {
@@ -86,4 +104,9 @@ test('names follow the rules: prefix, help, counters end in _total', async () =>
     assert.equal(name?.endsWith('_total'), kind === 'counter', name);
     assert.match(text, new RegExp(`^# HELP ${name} .+\\.$`, 'm'));
   }
+});
+
+test('without Services of its own, an agent has none of their metrics', async () => {
+  const { services: _, ...others } = sources({ packets: 1 });
+  assert.doesNotMatch(await new Metrics(others).render(), /kubeproxy_|heddle_services/);
 });

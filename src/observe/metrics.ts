@@ -4,18 +4,25 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { SettleCause } from '../api/status.ts';
 import { apiMetrics } from './api-metrics.ts';
 import { type MetricSources, type ReadMetric, readMetrics } from './metric-list.ts';
+import { ServiceHistograms, type ServiceSyncTimes, serviceMetrics } from './service-metrics.ts';
 
 export class Metrics {
   readonly #registry = new Registry();
   readonly #settles: Histogram<'cause'>;
+  readonly #services: ServiceHistograms | undefined;
   readonly #cniRequests: Histogram<'verb' | 'code'>;
 
   constructor(sources: MetricSources) {
     // With the default precision, the event loop monitor wakes an idle agent a hundred times per second.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 500 });
-    const { apiServer } = sources;
-    const metrics = [...readMetrics(sources), ...(apiServer ? apiMetrics(apiServer) : [])];
+    const { apiServer, services } = sources;
+    const metrics = [
+      ...readMetrics(sources),
+      ...(apiServer ? apiMetrics(apiServer) : []),
+      ...(services ? serviceMetrics(services) : []),
+    ];
     for (const metric of metrics) this.#add(metric);
+    this.#services = services && new ServiceHistograms(this.#registry);
     this.#settles = new Histogram({
       name: 'heddle_settle_duration_seconds',
       help: 'Duration of one settle: compute the desired state, compare, write.',
@@ -34,6 +41,11 @@ export class Metrics {
 
   settled(cause: SettleCause, seconds: number): void {
     this.#settles.observe({ cause }, seconds);
+  }
+
+  /** A settle of Services. */
+  servicesSynced(sync: ServiceSyncTimes): void {
+    this.#services?.observe(sync);
   }
 
   cniRequest({ verb, code, seconds }: { verb: string; code: number; seconds: number }): void {

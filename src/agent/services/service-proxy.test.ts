@@ -56,6 +56,7 @@ function subject(options: Partial<ServiceProxyOptions> = {}) {
       updated: () => void calls.push('updated'),
       follow: () => undefined,
     },
+    syncs: { queued: () => undefined, settled: () => undefined },
     log: { error: () => void calls.push('error') },
     ...options,
   });

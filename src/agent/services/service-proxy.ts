@@ -13,6 +13,7 @@ import type { Reconciler } from '../../reconcile/reconciler.ts';
 import type { TableStatus } from '../../reconcile/status.ts';
 import type { SeenServices } from './seen.ts';
 import type { ServiceHealthPorts } from './service-health-ports.ts';
+import type { ServiceSyncs } from './service-syncs.ts';
 
 /** What the tables of Services are made from. */
 export interface ServiceState extends DesiredServices, Pick<TranslatedServices, 'rules'> {}
@@ -28,6 +29,8 @@ export interface ServiceProxyOptions {
   onDatagramsChanged(): void;
   /** For load balancers that ask about this node. */
   readonly health: Pick<ServiceHealthPorts, 'queued' | 'updated' | 'follow'>;
+  /** For metrics. */
+  readonly syncs: Pick<ServiceSyncs, 'queued' | 'settled'>;
   readonly periodMs: number;
   readonly log: Pick<Logger, 'error'>;
 }
@@ -90,6 +93,7 @@ export class ServiceProxy implements Disposable {
     if (this.#isStopped) return;
     this.#isAsked = true;
     this.#options.health.queued();
+    this.#options.syncs.queued();
     this.#running ??= this.#run();
   }
 
@@ -148,7 +152,8 @@ export class ServiceProxy implements Disposable {
 
   /** Returns in how many ms to try again what failed. */
   async #write(prune: boolean): Promise<number | undefined> {
-    const { see, plan, reconciler, rules, health, onDatagramsChanged } = this.#options;
+    const { see, plan, reconciler, rules, health, syncs, onDatagramsChanged } = this.#options;
+    const beganAll = performance.now();
     const { tables, context } = see();
     const desired: ServiceState = { ...plan.follow(tables, context), rules: rules() };
     const relist = this.#isListingDue;
@@ -159,6 +164,7 @@ export class ServiceProxy implements Disposable {
     if (relist) this.#listAfterMs = now + restPerListing * (now - began);
     if (this.#haveDatagramsChanged(tables.compiled)) onDatagramsChanged();
     health.follow(tables.compiled);
+    syncs.settled(tables, (performance.now() - beganAll) / 1000, retryAt === undefined);
     return retryAt === undefined ? undefined : Math.max(0, retryAt - now);
   }
 

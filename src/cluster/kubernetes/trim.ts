@@ -14,6 +14,7 @@ const readLabels: Partial<Record<ClusterKind, readonly string[]>> = {
 };
 
 const readAnnotations: Partial<Record<ClusterKind, RegExp>> = {
+  EndpointSlice: /^endpoints\.kubernetes\.io\/last-change-trigger-time$/,
   Node: /^([a-z0-9.-]+\.)?heddle\.dev\//,
   // A pod from a kubelet's file is known to the runtime by that hash.
   Pod: /^kubernetes\.io\/((in|e)gress-bandwidth|config\.hash)$/,

@@ -16,6 +16,9 @@ export interface ServiceTables {
   readonly compiled: Entries<string, CompiledService>;
   /** By the key of a frontend, or a cluster address: the claim that counts. */
   readonly owners: Entries<string, Claim>;
+  /** What the others are made from. */
+  readonly services: Entries<string, ClusterService>;
+  readonly slices: Entries<string, ClusterEndpointSlice>;
 }
 
 export class ServicesModel {
@@ -46,7 +49,10 @@ export class ServicesModel {
     }
     this.#services.follow(services);
     this.#slices.follow(endpointSlices);
-    return { compiled: this.#compiled, owners: this.#owners };
+    return {
+      ...{ compiled: this.#compiled, owners: this.#owners },
+      ...{ services: this.#services.entries, slices: this.#slices.entries },
+    };
   }
 
   #compile(place: Place): Entries<string, CompiledService> {
