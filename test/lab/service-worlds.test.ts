@@ -12,7 +12,6 @@ import { describePins } from '../../src/datapath/load/pins.ts';
 import { BpfMap } from '../../src/kernel/bpf/map.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { parsePort } from '../../src/net/port.ts';
-import { Asker, type LateAnswer } from '../support/asker.ts';
 import { echoPod, eventuallyDefined } from '../support/lab.ts';
 import {
   labObjects,
@@ -23,6 +22,7 @@ import {
 } from '../support/lab-services.ts';
 import { seededRandom } from '../support/random.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
+import { type LateAnswer, ServiceAsker } from '../support/service-asker.ts';
 import {
   askFrom,
   serviceLab,
@@ -95,7 +95,7 @@ describe('Services of random clusters', () => {
     });
     const clients = places().map((place) => ({
       place,
-      asker: opened.use(new Asker(lab(), place.place)),
+      asker: opened.use(new ServiceAsker(lab(), place.place)),
       lines: new Map<number, Asked>(),
     }));
     let questions = 0;

@@ -16,7 +16,7 @@ export interface WhoOptions {
 }
 
 /** `target`: `tcp,80,10.96.0.1`, or `tcp,80,10.96.0.1,30080` to ask from port 30080. */
-export function ask(target: string, options: WhoOptions): Promise<unknown> {
+export function askWho(target: string, options: WhoOptions): Promise<unknown> {
   const [protocol = '', port = '', address = '', from] = target.split(',');
   const to = { port: Number(port), address, ...(from !== undefined && { from: Number(from) }) };
   return new Promise((resolve) => {

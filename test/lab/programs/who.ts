@@ -7,7 +7,7 @@
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
-import { ask, outcomeOf } from './who-questions.ts';
+import { askWho, outcomeOf } from './who-questions.ts';
 
 const patienceMs = 1000;
 const [verb, ...words] = process.argv.slice(2);
@@ -40,9 +40,9 @@ function serve(port: number, by: string): void {
 
 function askAll(
   targets: readonly string[],
-  options: Parameters<typeof ask>[1],
+  options: Parameters<typeof askWho>[1],
 ): Promise<readonly unknown[]> {
-  return Promise.all(targets.map((target) => ask(target, options)));
+  return Promise.all(targets.map((target) => askWho(target, options)));
 }
 
 interface Line {
@@ -61,7 +61,7 @@ async function askLines(): Promise<void> {
     const outcomes = await Promise.all(
       targets.map((target, index) => {
         const onLate = (outcome: unknown): unknown => late.push({ line, index, outcome });
-        return ask(target, { ...options, onLate });
+        return askWho(target, { ...options, onLate });
       }),
     );
     print({ outcomes, late });
@@ -78,7 +78,7 @@ async function keep(): Promise<unknown> {
   const flow = protocol === 'udp' ? udpFlow(address, Number(port)) : undefined;
   while (Date.now() < end) {
     const atMs = Date.now();
-    asked.push({ atMs, outcome: await (flow?.ask() ?? ask(target, { patienceMs })) });
+    asked.push({ atMs, outcome: await (flow?.ask() ?? askWho(target, { patienceMs })) });
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   flow?.close();

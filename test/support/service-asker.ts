@@ -30,7 +30,7 @@ export interface AskPatience {
   readonly openMs: number;
 }
 
-export class Asker implements Disposable {
+export class ServiceAsker implements Disposable {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
   #lines = 0;
