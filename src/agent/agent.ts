@@ -79,12 +79,13 @@ export class Agent {
     // Subscribe before reading any state, so that no change is missed in between.
     const kinds = ['link', 'address', 'route', 'setting', 'hook'] as const;
     const notifications = subscribe({ kinds, filter: hostFilter, signal: stop });
-    const rules = this.#watchRules(stop);
+    const onHostChange = (): void => this.#settler.requestRested('network', notificationDelayMs);
+    this.#rules = this.#owned.use(new RulesWatch({ signal: stop, onChange: onHostChange }));
     await pods.restore();
     await this.#listen();
     await Promise.all([
       watchHost(notifications, {
-        onHostChange: () => this.#settler.requestRested('network', notificationDelayMs),
+        onHostChange,
         onLinkGone: (ifIndex) => {
           if (pods.noticeLinkGone(ifIndex)) this.#settler.requestSoon('endpoint', 0);
         },
@@ -94,27 +95,20 @@ export class Agent {
         },
         onOverrun: () => {
           for (const { hostIfIndex } of pods.endpoints()) pods.noticeLinkGone(hostIfIndex);
-          this.#settler.requestRested('network', notificationDelayMs);
+          onHostChange();
         },
       }),
-      rules.run(),
+      this.#rules.run(),
       runServices(this.#parts, {
         signal: stop,
         onSettled: (sync) => {
-          if (sync !== undefined) this.#metrics.servicesSynced(sync);
+          if (sync) this.#metrics.servicesSynced(sync);
           this.#tryReadiness();
         },
       }),
       this.#followCluster(stop),
       observer.run(stop),
     ]);
-  }
-
-  #watchRules(signal: AbortSignal): RulesWatch {
-    const onChange = (): void => this.#settler.requestRested('network', notificationDelayMs);
-    const watch = this.#owned.use(new RulesWatch({ signal, onChange }));
-    this.#rules = watch;
-    return watch;
   }
 
   /** Leaves the data path in place. */

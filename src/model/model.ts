@@ -28,7 +28,6 @@ import { type CheckInputs, checkNodes } from './network/checked-nodes.ts';
 import { hostPortAddresses } from './network/host-port-addresses.ts';
 import { masqueradeOf } from './network/masquerade.ts';
 import { nextHops } from './network/next-hops.ts';
-import { nodePortAddresses, nodePortProblems } from './network/node-port-addresses.ts';
 import { OccupiedRanges } from './network/occupied.ts';
 import { overlayExit } from './network/overlay-exit.ts';
 import { ownNode } from './network/own-node.ts';
@@ -44,6 +43,7 @@ import { masqueradeWith, type StrayPod, strayPods, strayProblems } from './netwo
 import { tunnelEnds } from './network/tunnel-ends.ts';
 import { podMtu } from './network/underlay.ts';
 import { FollowedNodes, type NetworkNodes } from './network-nodes.ts';
+import { nodePortAddresses, nodePortProblems } from './services/node-port-addresses.ts';
 import { unenforcedPolicies } from './unenforced.ts';
 
 export interface ModelInputs {

@@ -55,9 +55,9 @@ export const importTable: readonly ImportLine[] = [
 
   { of: 'model', may: 'base net cluster/*' },
   { of: 'model/network', may: 'base net cluster/* model/*' },
-  { of: 'model/model.ts', may: 'model/network' },
   { of: 'model/services', may: 'base net cluster/* model/* model/network' },
   { of: 'model/services/plan', may: 'base net cluster/* model/services/*' },
+  { of: 'model/model.ts', may: 'model/network model/services' },
 
   { of: 'reconcile', may: 'base', packages: 'node' },
 
