@@ -8,8 +8,8 @@ import { stateOf } from '../../model/services/backends.ts';
 import type { CompiledPort } from '../../model/services/compiled.ts';
 import { resolve, type ServiceContext } from '../../model/services/resolve.ts';
 import type { ServiceTables } from '../../model/services/services.ts';
-import { type Address, addressFamily } from '../../net/address.ts';
 import type { Port } from '../../net/port.ts';
+import { type AskedPlace, askedPlace } from './asked-place.ts';
 
 /** Reason for the log. */
 export type StaleDatagrams = 'backend gone' | 'not translated' | 'Service gone';
@@ -48,21 +48,16 @@ export function staleSockets(
   return ({ frontend, frontendPort, backend, backendPort }) => {
     const to = { address: frontend, port: frontendPort as Port };
     const at = { address: backend, port: backendPort as Port };
-    // A node port by a loopback address is one of the node's.
-    const asked = isLoopback(frontend) ? ownAddress(context, to) : to;
-    return stateOfBackend(tables, context, { to: asked, backend: at }) !== 'serves';
+    return (
+      stateOfBackend(tables, context, { to: askedPlace(context, to), backend: at }) !== 'serves'
+    );
   };
-}
-
-interface Place {
-  readonly address: Address;
-  readonly port: Port;
 }
 
 function stateOfBackend(
   tables: ServiceTables,
   context: ServiceContext,
-  { to, backend }: { readonly to: Place; readonly backend: Partial<Place> },
+  { to, backend }: { readonly to: AskedPlace; readonly backend: Partial<AskedPlace> },
 ): 'serves' | 'gone' | 'no Service' {
   const resolution = resolve(tables, context, {
     client: { kind: 'node', address: to.address },
@@ -72,21 +67,11 @@ function stateOfBackend(
   return leadsTo(resolution.found.port, backend) ? 'serves' : 'gone';
 }
 
-function isLoopback(address: Address): boolean {
-  return address === '::1' || address.startsWith('127.');
-}
-
-function ownAddress({ nodePortAddresses }: ServiceContext, to: Place): Place {
-  const family = addressFamily(to.address);
-  const own = nodePortAddresses.find((address) => addressFamily(address) === family);
-  return own === undefined ? to : { ...to, address: own };
-}
-
 function isMarked({ mark }: ConntrackEntry): boolean {
   return (mark & serviceMarks.tagMask) >>> 0 === serviceMarks.tag;
 }
 
-function leadsTo({ backends }: CompiledPort, to: Partial<Place>): boolean {
+function leadsTo({ backends }: CompiledPort, to: Partial<AskedPlace>): boolean {
   return backends.some(
     ({ address, port, endpoint }) =>
       address === to.address && port === to.port && stateOf(endpoint) !== 'out',
