@@ -40,7 +40,12 @@ async function serve(context: TestContext, node: TestNode): Promise<string> {
     flows: new FlowLog(),
     status: () => ({ node: 'node-1' }) as NodeStatus,
     endpoints: () => [],
-    services: { list: () => [], find: () => [], explain: () => assert.fail() },
+    services: {
+      list: () => [],
+      find: () => [],
+      explain: () => assert.fail(),
+      connections: () => assert.fail(),
+    },
     nodes: () => [],
     maps: () => ({ maps: [] }),
     kernel: () => ({ links: [], addresses: [], routes: [], neighbours: [] }),

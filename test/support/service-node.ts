@@ -37,6 +37,7 @@ export interface SocketNode {
   readonly node: SocketCaller;
   readonly pod: SocketCaller;
   readonly tables: SocketMaps;
+  readonly namespaces: { readonly node: NetworkNamespace; readonly pod: NetworkNamespace };
   /** Starts another process of the node. */
   startNodeProcess(): Promise<SocketCaller>;
   readonly loaded: BpfObject;
@@ -115,6 +116,7 @@ export async function serviceNode(
     pod: await start(podNamespace),
     startNodeProcess: () => start(nodeNamespace),
     tables: openServiceMaps(opened, loaded),
+    namespaces: { node: nodeNamespace, pod: podNamespace },
     loaded,
   };
 }

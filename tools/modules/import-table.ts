@@ -33,7 +33,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'kernel/netlink/protocol', may: 'net kernel/*' },
   { of: 'kernel/netlink', may: 'base net kernel/* kernel/netlink/protocol', packages: 'node' },
   { of: 'kernel/netfilter', may: 'net kernel/* kernel/netlink', packages: 'node koffi' },
-  { of: 'kernel/sockets', may: 'kernel/* kernel/netlink' },
+  { of: 'kernel/sockets', may: 'net kernel/* kernel/netlink' },
 
   { of: 'cluster', may: 'base net', packages: 'zod' },
   { of: 'cluster/manifests', may: 'base net cluster/*', packages: 'node yaml' },

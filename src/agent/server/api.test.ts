@@ -25,7 +25,12 @@ function fakeSources(flows = new FlowLog()): ApiSources {
     flows,
     status: () => ({ node: 'node-1' }) as NodeStatus,
     endpoints: () => [],
-    services: { list: () => [], find: () => [], explain: () => assert.fail() },
+    services: {
+      list: () => [],
+      find: () => [],
+      explain: () => assert.fail(),
+      connections: () => assert.fail(),
+    },
     nodes: () => {
       throw new Error('nodes are out');
     },

@@ -126,7 +126,8 @@ async function answer(
     default:
       if (route.startsWith('GET /v1/maps/')) return answerMap(url, response, sources);
       if (request.method === 'GET' && answerHealth(url.pathname, response, sources.health)) return;
-      if (request.method === 'GET' && answerServices(url, response, sources.services)) return;
+      if (request.method === 'GET' && (await answerServices(url, response, sources.services)))
+        return;
       json(response, 404, { error: `${route}: no such route` });
   }
 }

@@ -26,7 +26,12 @@ const sources: ApiSources = {
   flows: new FlowLog(),
   status: () => ({ node: 'node-1' }) as NodeStatus,
   endpoints: () => [],
-  services: { list: () => [], find: () => [], explain: () => assert.fail() },
+  services: {
+    list: () => [],
+    find: () => [],
+    explain: () => assert.fail(),
+    connections: () => assert.fail(),
+  },
   nodes: () => [],
   maps: () => ({ maps: [] }),
   kernel: () => ({ links: [], addresses: [], routes: [], neighbours: [] }),

@@ -1,12 +1,10 @@
 // GET /v1/flows: the recent flows and, on request, all following ones, one JSON object per line, never faster than they
 // are read.
 
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FlowLine } from '../../api/flows.ts';
 import type { FlowLog } from '../../observe/flow-log.ts';
-
-const slowReaderMs = 60_000;
+import { writePatiently } from './patient-write.ts';
 
 export async function sendFlows(
   query: URLSearchParams,
@@ -34,10 +32,6 @@ async function write(
 ): Promise<void> {
   for (const line of lines) {
     if (closed.aborted) return;
-    if (response.write(`${JSON.stringify(line)}\n`)) continue;
-    // A reader that takes nothing for that long has stopped or ended, and holds a queue of thousands of lines.
-    const patience = AbortSignal.any([closed, AbortSignal.timeout(slowReaderMs)]);
-    await once(response, 'drain', { signal: patience }).catch(() => undefined);
-    if (patience.aborted) response.destroy();
+    await writePatiently(response, `${JSON.stringify(line)}\n`, closed);
   }
 }

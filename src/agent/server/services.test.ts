@@ -12,9 +12,10 @@ const sources: ServiceSources = {
     if (from === '') throw new InputError({ object: 'client', value: from, rule: 'is not a pod' });
     return { outcome: 'no service', reasons: [from, to] } as unknown as ServiceExplanation;
   },
+  connections: () => assert.fail('service-connections.test.ts'),
 };
 
-function ask(path: string): readonly unknown[] {
+async function ask(path: string): Promise<readonly unknown[]> {
   const told: unknown[] = [];
   const response = {
     writeHead: (status: number) => {
@@ -23,7 +24,7 @@ function ask(path: string): readonly unknown[] {
     },
   };
   const url = new URL(path, 'http://agent');
-  const isOurs = answerServices(url, response as unknown as ServerResponse, sources);
+  const isOurs = await answerServices(url, response as unknown as ServerResponse, sources);
   return [isOurs, ...told];
 }
 
@@ -47,5 +48,5 @@ const cases: readonly (readonly [string, readonly unknown[]])[] = [
 ];
 
 for (const [path, answer] of cases) {
-  test(`GET ${path}`, () => assert.deepEqual(ask(path), answer));
+  test(`GET ${path}`, async () => assert.deepEqual(await ask(path), answer));
 }

@@ -3,6 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ServiceExplanation, ServiceSummary, ServiceView } from '../../api/services.ts';
 import { InputError } from '../../base/input-error.ts';
+import { type ConnectionSource, sendServiceConnections } from './service-connections.ts';
 
 export interface ServiceSources {
   list(): readonly ServiceSummary[];
@@ -10,6 +11,7 @@ export interface ServiceSources {
   find(name: string): readonly ServiceView[];
   /** Throws InputError for a client or destination that cannot be read, or is not on this node. */
   explain(query: ServiceQuery): ServiceExplanation;
+  readonly connections: ConnectionSource;
 }
 
 export interface ServiceQuery {
@@ -19,12 +21,12 @@ export interface ServiceQuery {
   readonly to: string;
 }
 
-/** Returns false for a path of another part. */
-export function answerServices(
+/** Resolves to false for a path of another part. */
+export async function answerServices(
   { pathname, searchParams: query }: URL,
   response: ServerResponse,
   sources: ServiceSources,
-): boolean {
+): Promise<boolean> {
   switch (pathname) {
     case '/v1/services':
       answerList(query.get('name'), response, sources);
@@ -35,6 +37,9 @@ export function answerServices(
         response,
         sources,
       );
+      return true;
+    case '/v1/services/connections':
+      await answerConnections(query, response, sources);
       return true;
     default:
       return false;
@@ -47,9 +52,28 @@ function answerList(name: string | null, response: ServerResponse, sources: Serv
     return;
   }
   const found = sources.find(name);
-  const error = `${name}: no Service of this name has a cluster address (heddle services lists them)`;
   if (found.length > 0) send(response, 200, found);
-  else send(response, 404, { error });
+  else sendUnknown(response, name);
+}
+
+function sendUnknown(response: ServerResponse, name: string): void {
+  const error = `${name}: no Service of this name has a cluster address (heddle services lists them)`;
+  send(response, 404, { error });
+}
+
+async function answerConnections(
+  query: URLSearchParams,
+  response: ServerResponse,
+  sources: ServiceSources,
+): Promise<void> {
+  const name = query.get('service');
+  try {
+    if (name !== null && sources.find(name).length === 0) sendUnknown(response, name);
+    else await sendServiceConnections(query, response, sources.connections);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    send(response, 400, { error: error.message });
+  }
 }
 
 function answerExplanation(

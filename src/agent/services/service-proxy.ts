@@ -7,7 +7,10 @@ import type { Logger } from '../../base/log.ts';
 import { moment } from '../../base/moment.ts';
 import type { ServiceRules, TranslatedServices } from '../../datapath/nft/services.ts';
 import type { CompiledService } from '../../model/services/compiled.ts';
-import type { DesiredServices } from '../../model/services/plan/desired-services.ts';
+import type {
+  DesiredServices,
+  ServiceBackend,
+} from '../../model/services/plan/desired-services.ts';
 import type { ServicePlan } from '../../model/services/plan/plan.ts';
 import type { Reconciler } from '../../reconcile/reconciler.ts';
 import type { TableStatus } from '../../reconcile/status.ts';
@@ -52,6 +55,7 @@ export class ServiceProxy implements Disposable {
   #isStopped = false;
   #hasSettled = false;
   #problem: string | undefined;
+  #backends: DesiredServices['backends'] | undefined;
 
   constructor(options: ServiceProxyOptions) {
     this.#options = options;
@@ -77,6 +81,11 @@ export class ServiceProxy implements Disposable {
       texts.map((text) => `Service ${name}: ${text}`),
     );
     return this.#problem === undefined ? ofServices : [this.#problem, ...ofServices];
+  }
+
+  /** The backend with this number, as last written. */
+  backend(number: number): ServiceBackend | undefined {
+    return this.#backends?.get(String(number));
   }
 
   get tables(): readonly TableStatus[] {
@@ -156,6 +165,7 @@ export class ServiceProxy implements Disposable {
     const beganAll = performance.now();
     const { tables, context } = see();
     const desired: ServiceState = { ...plan.follow(tables, context), rules: rules() };
+    this.#backends = desired.backends;
     const relist = this.#isListingDue;
     this.#isListingDue = false;
     const began = performance.now();

@@ -9,6 +9,7 @@ import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { AgentParts } from '../parts.ts';
 import type { ServiceSources } from '../server/services.ts';
 import { mapFill } from './maps.ts';
+import { serviceConnections } from './service-connections.ts';
 import { explainService } from './service-explanation.ts';
 import { serviceSummaries, serviceViews, translatorOf } from './services.ts';
 import { health, nodeStatus, tableView } from './status.ts';
@@ -48,6 +49,7 @@ export function agentViews(parts: AgentParts, start: () => StartTimes): Views {
       list: () => serviceSummaries(parts.seeServices(), translatedBy),
       find: (name) => serviceViews(parts.seeServices(), name, translatedBy),
       explain: (query) => explainService(parts, query),
+      connections: (query) => serviceConnections(parts, query),
     },
   };
 }

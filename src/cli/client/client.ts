@@ -8,6 +8,7 @@ import type { FlowLine } from '../../api/flows.ts';
 import type { KernelView } from '../../api/kernel.ts';
 import type { MapDump, MapList } from '../../api/maps.ts';
 import type { NodeView } from '../../api/nodes.ts';
+import type { ServiceConnections } from '../../api/service-connections.ts';
 import type { ServiceExplanation, ServiceSummary, ServiceView } from '../../api/services.ts';
 import type { NodeStatus } from '../../api/status.ts';
 import { CommandError, RefusalError } from './command-error.ts';
@@ -44,6 +45,13 @@ export class AgentClient {
 
   explainService(from: string, to: string): Promise<ServiceExplanation> {
     return this.#get(`/v1/services/explain?${new URLSearchParams({ from, to })}`);
+  }
+
+  serviceConnections(options: ConnectionOptions): Promise<ServiceConnections> {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(options))
+      if (value !== undefined) query.set(name, String(value));
+    return this.#get(`/v1/services/connections?${query}`);
   }
 
   maps(): Promise<MapList> {
@@ -130,6 +138,13 @@ export class AgentClient {
         return new CommandError(`${where}: the answer is not an agent's (${message})`);
     }
   }
+}
+
+export interface ConnectionOptions {
+  readonly service?: string | undefined;
+  readonly pod?: string | undefined;
+  /** Of each way. */
+  readonly limit?: number | undefined;
 }
 
 export interface FlowsOptions {

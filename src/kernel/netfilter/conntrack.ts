@@ -92,31 +92,19 @@ export function listConntrack(
   socket: NetlinkSocket,
   filter: ConntrackFilter = {},
 ): ConntrackEntry[] {
-  const query: Query = {
-    call: 'conntrack list',
-    subject: describeFilter(filter),
-    type: messages.get,
-    write: (message) => writeFilter(message, filter),
-  };
-  return socket.dump(query, (payload) => {
-    const entry = readConntrackEntry(payload);
-    return entry !== undefined && matches(entry, filter) ? entry : undefined;
-  });
+  return socket.dump(listQuery(filter), (payload) => matchingEntry(payload, filter));
 }
 
 /**
- * Yields the whole table, some hundred entries at a time, while this thread does other work. Entries added or deleted
- * meanwhile may be missing or present.
- * Equivalent to: `conntrack -L`. Throws KernelError.
+ * Yields the matching entries, by default the whole table, some hundred at a time, while this thread does other work.
+ * Entries added or deleted meanwhile may be missing or present.
+ * Equivalent to: `conntrack -L ...`. Throws KernelError.
  */
-export function conntrackPieces(socket: NetlinkSocket): AsyncIterable<readonly ConntrackEntry[]> {
-  const query: Query = {
-    call: 'conntrack list',
-    subject: '',
-    type: messages.get,
-    write: (message) => writeConntrackHeader(message, undefined),
-  };
-  return socket.dumpInPieces(query, readConntrackEntry);
+export function conntrackPieces(
+  socket: NetlinkSocket,
+  filter: ConntrackFilter = {},
+): AsyncIterable<readonly ConntrackEntry[]> {
+  return socket.dumpInPieces(listQuery(filter), (payload) => matchingEntry(payload, filter));
 }
 
 /**
@@ -195,6 +183,20 @@ function deleteEntry(requests: RequestSink, entry: ConntrackEntry): void {
   });
 }
 
+function listQuery(filter: ConntrackFilter): Query {
+  return {
+    call: 'conntrack list',
+    subject: describeFilter(filter),
+    type: messages.get,
+    write: (message) => writeFilter(message, filter),
+  };
+}
+
+function matchingEntry(payload: Buffer, filter: ConntrackFilter): ConntrackEntry | undefined {
+  const entry = readConntrackEntry(payload);
+  return entry !== undefined && matches(entry, filter) ? entry : undefined;
+}
+
 function matches(entry: ConntrackEntry, filter: ConntrackFilter): boolean {
   const { family, protocol, original, reply, address, mark } = filter;
   if (family !== undefined && entry.family !== family) return false;
@@ -265,5 +267,5 @@ function describeEntry({ protocol, original }: ConntrackEntry): string {
 }
 
 function describeFilter(filter: ConntrackFilter): string {
-  return JSON.stringify(filter);
+  return Object.keys(filter).length === 0 ? '' : JSON.stringify(filter);
 }
