@@ -78,8 +78,8 @@ static __noinline void describe_packet(struct flow_event *event, const struct pa
 	event->ifindex = packet->ifindex;
 	event->protocol = packet->protocol;
 	event->tcp_flags = packet->tcp_flags;
-	event->pad[0] = 0;
-	event->pad[1] = 0;
+	event->frontend_port = 0;
+	event->frontend = (struct address){};
 	event->bytes[0] = packet->bytes;
 	event->bytes[1] = 0;
 	event->packets[0] = packet->segments;
@@ -87,10 +87,30 @@ static __noinline void describe_packet(struct flow_event *event, const struct pa
 }
 
 /*
+ * Adds the Service that has led the sender's socket to the destination. The packet still refers to
+ * the socket, also behind a pod's veth. The copy goes into the event, because the stack is nearly
+ * full here. Its cookie is compared afterwards (shared-sockets.h).
+ */
+static __noinline void describe_service(struct flow_event *event, struct __sk_buff *skb)
+{
+	__u64 cookie = bpf_get_socket_cookie(skb);
+	const struct connected_socket *found = bpf_map_lookup_elem(&connected_sockets, &cookie);
+
+	if (!found || found->backend_port != event->destination_port ||
+	    !same_address(&found->backend, &event->destination))
+		return;
+	event->frontend = found->frontend;
+	event->frontend_port = found->frontend_port;
+	barrier();
+	if (*(const volatile __u64 *)&found->cookie != cookie)
+		event->frontend_port = 0;
+}
+
+/*
  * The three report functions are not static, so that the verifier checks each of them once instead
  * of once per path to it.
  */
-__noinline int report_new_flow(const struct packet *packet, __u64 now)
+__noinline int report_new_flow(struct __sk_buff *skb, const struct packet *packet, __u64 now)
 {
 	struct flow_event *event;
 
@@ -100,6 +120,8 @@ __noinline int report_new_flow(const struct packet *packet, __u64 now)
 	if (!event)
 		return 0;
 	describe_packet(event, packet, now);
+	if (services_on)
+		describe_service(event, skb);
 	event->kind = FLOW_NEW;
 	send_event(event);
 	return 0;

@@ -67,7 +67,7 @@ static __noinline void count_drop(const struct packet *packet)
  * no drop reason leaves no trace. A drop reason with VERDICT_NEXT means that the stack drops the
  * packet, so that the sender gets the ICMP error.
  */
-static __always_inline int record(const struct walk *walk, bool is_known)
+static __always_inline int record(struct __sk_buff *skb, const struct walk *walk, bool is_known)
 {
 	const struct packet *packet = &walk->packet;
 
@@ -78,6 +78,6 @@ static __always_inline int record(const struct walk *walk, bool is_known)
 	count_traffic(packet, packet->sender, EGRESS);
 	count_traffic(packet, packet->receiver, INGRESS);
 	if (is_known || (packet->has_flow && (packet->sender || packet->receiver)))
-		account_flow(walk, is_known);
+		account_flow(skb, walk, is_known);
 	return walk->verdict;
 }

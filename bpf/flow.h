@@ -26,7 +26,7 @@ static __always_inline bool learns_ends(const struct walk *walk)
  * Opens an entry. Returns the entry that another CPU has opened at the same time, or NULL. A reset
  * for an unknown connection opens no entry: it answers a stray packet.
  */
-static __noinline struct flow *open_flow(const struct walk *walk)
+static __noinline struct flow *open_flow(struct __sk_buff *skb, const struct walk *walk)
 {
 	const struct packet *packet = &walk->packet;
 	const struct flow_match *match = &walk->match;
@@ -41,18 +41,19 @@ static __noinline struct flow *open_flow(const struct walk *walk)
 	begin_flow(&fresh, packet, match->sent, match->now);
 	if (bpf_map_update_elem(&flows, &match->key, &fresh, BPF_NOEXIST))
 		return bpf_map_lookup_elem(&flows, &match->key);
-	report_new_flow(packet, match->now);
+	report_new_flow(skb, packet, match->now);
 	return NULL;
 }
 
 /* A new connection of the same two ends and ports reuses the entry that the old one left. */
-static __noinline void restart_flow(struct flow *flow, const struct packet *packet,
-				    enum flow_direction sent, __u64 now)
+static __noinline void restart_flow(struct __sk_buff *skb, struct flow *flow,
+				    const struct packet *packet, enum flow_direction sent,
+				    __u64 now)
 {
 	if (flow->state == FLOW_WENT_ON)
 		report_closed_flow(packet, flow, sent, now);
 	begin_flow(flow, packet, sent, now);
-	report_new_flow(packet, now);
+	report_new_flow(skb, packet, now);
 }
 
 /*
@@ -77,18 +78,19 @@ static __always_inline void recall_flow(struct packet *packet, struct flow_match
 		packet->goes_by_entry = true;
 }
 
-static __always_inline void account_flow(const struct walk *walk, bool is_known)
+static __always_inline void account_flow(struct __sk_buff *skb, const struct walk *walk,
+					 bool is_known)
 {
 	const struct packet *packet = &walk->packet;
 	const struct flow_match *match = &walk->match;
 	struct flow *flow = match->flow;
 
 	if (!flow && !is_known)
-		flow = open_flow(walk);
+		flow = open_flow(skb, walk);
 	if (!flow)
 		return;
 	if (flow->state != FLOW_OPEN && is_opening(packet))
-		restart_flow(flow, packet, match->sent, match->now);
+		restart_flow(skb, flow, packet, match->sent, match->now);
 	else
 		update_flow(flow, packet, match->sent, match->now);
 	if (!is_known && learns_ends(walk))

@@ -133,7 +133,7 @@ static __noinline int look_up_from_tunnel(struct __sk_buff *skb, struct walk *wa
 					  const struct outer *outer)
 {
 	look_up_pod(skb, walk, outer); /* 3-7 */
-	return record(walk, false); /* 8 */
+	return record(skb, walk, false); /* 8 */
 }
 
 SEC("tc")
@@ -145,10 +145,10 @@ int from_overlay(struct __sk_buff *skb)
 	begin_walk(&walk, 0, INGRESS);
 	begin_match(&walk.match, current_generation());
 	if (!read_from_tunnel(skb, &walk, &outer)) /* 1 */
-		return record(&walk, false); /* 8 */
+		return record(skb, &walk, false); /* 8 */
 	if (recall_receiver(&walk, &outer)) { /* 2 */
 		enter_known_pod(skb, &walk); /* 7 */
-		return record(&walk, true); /* 8 */
+		return record(skb, &walk, true); /* 8 */
 	}
 	return look_up_from_tunnel(skb, &walk, &outer); /* 3-8 */
 }
@@ -200,5 +200,5 @@ int to_overlay(struct __sk_buff *skb)
 		return VERDICT_NEXT;
 	begin_walk(&walk, 0, EGRESS);
 	leave_to_overlay(skb, &walk);
-	return record(&walk, false); /* 8 */
+	return record(skb, &walk, false); /* 8 */
 }

@@ -100,7 +100,7 @@ static __always_inline void look_up_way(struct __sk_buff *skb, struct walk *walk
 static __noinline int look_up_from_pod(struct __sk_buff *skb, struct walk *walk)
 {
 	look_up_way(skb, walk); /* 3-7 */
-	return record(walk, false); /* 8 */
+	return record(skb, walk, false); /* 8 */
 }
 
 SEC("tc")
@@ -115,7 +115,7 @@ int from_pod(struct __sk_buff *skb)
 	read_from_pod(skb, &walk.packet); /* 1 */
 	way = recall_way(skb, &walk); /* 2 */
 	if (way && take_known_way(skb, &walk, way)) /* 7 */
-		return answer(record(&walk, true)); /* 8 */
+		return answer(record(skb, &walk, true)); /* 8 */
 	return answer(look_up_from_pod(skb, &walk)); /* 3-8 */
 }
 
@@ -195,5 +195,5 @@ int to_pod(struct __sk_buff *skb)
 	/* Step 2 comes last: the flow decides nothing here and learns nothing about its ends. */
 	if (enter_pod(skb, &walk) && walk.packet.has_flow) /* 1-5 */
 		match_flow(&walk.packet, &walk.match); /* 2 */
-	return answer(record(&walk, false)); /* 8 */
+	return answer(record(skb, &walk, false)); /* 8 */
 }

@@ -79,7 +79,8 @@ struct flow_event {
 	__u32 ifindex; /* host-side veth of the endpoint that saw the first packet; 0: none */
 	__u8 protocol;
 	__u8 tcp_flags; /* FLOW_CLOSE: all flags of both ends; otherwise of this packet */
-	__u8 pad[2];
+	__be16 frontend_port; /* FLOW_NEW; 0: none */
+	struct address frontend; /* Service that led the sender's socket to `destination` */
 	__u64 bytes[2]; /* sent by source, sent by destination, so far */
 	__u64 packets[2];
 };

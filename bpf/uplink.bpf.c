@@ -206,5 +206,5 @@ int from_network(struct __sk_buff *skb)
 			bpf_skb_vlan_pop(skb);
 		enter_from_neighbour(skb, &walk, generation); /* 1-7 */
 	}
-	return record(&walk, false); /* 8 */
+	return record(skb, &walk, false); /* 8 */
 }

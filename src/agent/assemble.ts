@@ -47,6 +47,7 @@ import {
 } from './configured.ts';
 import type { StaleConnections } from './connections/stale-connections.ts';
 import { DatapathApplier } from './datapath-applier.ts';
+import { flowFrontends } from './flow-frontends.ts';
 import { hostLister } from './host/facts.ts';
 import { HostLooks } from './host/looks.ts';
 import { Journal } from './journal.ts';
@@ -59,6 +60,7 @@ import { OwnProblems } from './own-problems.ts';
 import type { AgentParts } from './parts.ts';
 import { waitingFor } from './readiness.ts';
 import { type ServiceParts, servicesOf } from './service-parts.ts';
+import type { SeenServices } from './services/seen.ts';
 import { type KeptSysctlMemory, sysctlMemory } from './sysctl-memory.ts';
 
 export interface AssembleOptions {
@@ -196,11 +198,12 @@ interface ObservationParts extends Pick<ReconcilerParts, 'datapath' | 'socket'> 
   readonly drops: NftDrops;
   readonly traffic: TrafficCounts;
   readonly services: ServiceParts | undefined;
+  readonly seeServices: () => SeenServices;
 }
 
 function observation(
   config: AgentConfig,
-  { datapath, socket, pods, drops, traffic, services }: ObservationParts,
+  { datapath, socket, pods, drops, traffic, services, seeServices }: ObservationParts,
 ): Pick<AgentParts, 'observer' | 'names' | 'queueDrops'> {
   const names = new FlowNames({
     node: config.node,
@@ -213,7 +216,10 @@ function observation(
     ...(services?.drops.byReason() ?? []),
   ];
   const { maps } = datapath;
-  const observer = new Observer({ maps, names, queues, traffic, ruleDrops });
+  const observer = new Observer({
+    ...{ maps, names, queues, traffic, ruleDrops },
+    frontends: () => flowFrontends(seeServices()),
+  });
   return { observer, names, queueDrops: queues.drops };
 }
 

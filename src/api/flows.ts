@@ -17,6 +17,8 @@ export interface FlowRecord {
   /** dropped: the pod that sent the packet, if `from` is not one of that pod's addresses. */
   readonly by?: FlowSender;
   readonly to: FlowEndView;
+  /** The Service to which the process of `from` connected, if its socket was led to `to`. */
+  readonly service?: FlowService;
   /** `tcp`, `udp`, `udplite`, `icmp`, `icmpv6`, `sctp` or the number. */
   readonly protocol: string;
   /** From the point of view of the reporting endpoint. */
@@ -42,6 +44,15 @@ export interface FlowEndView {
    * proof.
    */
   readonly kind: 'pod' | 'node' | 'world' | 'unverified';
+}
+
+export interface FlowService {
+  /** `shop/web`. Absent: no Service has the address and port any more. */
+  readonly name?: string;
+  /** Name of the Service's port. */
+  readonly portName?: string;
+  readonly address: string;
+  readonly port: number;
 }
 
 /** A pod of this node, identified by its interface. */

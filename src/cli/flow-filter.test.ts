@@ -48,6 +48,13 @@ test('a flow is omitted if any part does not match', () => {
   for (const filter of failing) assert.ok(!flowMatches(flow, filter), JSON.stringify(filter));
 });
 
+test('a flow of a Service is found by the Service and by the backend', () => {
+  const led = { ...flow, service: { name: 'shop/db', address: '10.96.0.1', port: 80 } };
+  for (const to of ['10.96.0.1', '10.96.0.1:80', 'node-2:5432'])
+    assert.ok(flowMatches(led, { to }), to);
+  for (const to of ['10.96.0.1:81', '10.96.0.2']) assert.ok(!flowMatches(led, { to }), to);
+});
+
 test('a gap passes every filter, because the missing flows may have matched', () => {
   const gap = { kind: 'gap', time: flow.time, cause: 'slow reader', records: 3 } as const;
   assert.ok(flowMatches(gap, { from: 'shop/web-1', verdict: 'dropped' }));

@@ -15,7 +15,7 @@ export interface FlowFilter {
 export function flowMatches(line: FlowLine, filter: FlowFilter): boolean {
   if (line.kind === 'gap') return true;
   if (filter.verdict !== undefined && filter.verdict !== line.verdict) return false;
-  return sentBy(line, filter.from) && endMatches(line.to, filter.to);
+  return sentBy(line, filter.from) && ledTo(line, filter.to);
 }
 
 /**
@@ -27,6 +27,14 @@ function sentBy({ from, by }: FlowRecord, wanted: string | undefined): boolean {
   if (by === undefined || wanted === undefined) return false;
   const { pod, addresses } = by;
   return addresses.includes(wanted) || (pod !== undefined && podMatches(pod, wanted));
+}
+
+/** A flow of a Service is also found by the Service's address. */
+function ledTo({ to, service }: FlowRecord, wanted: string | undefined): boolean {
+  return (
+    endMatches(to, wanted) ||
+    (service !== undefined && endMatches({ ...service, kind: 'world' }, wanted))
+  );
 }
 
 function podMatches(pod: PodName, wanted: string): boolean {

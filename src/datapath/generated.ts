@@ -865,12 +865,14 @@ export interface FlowEvent {
   readonly ifindex: number;
   readonly protocol: number;
   readonly tcpFlags: number;
+  readonly frontendPort: number;
+  readonly frontend: Address;
   readonly bytes: readonly [number, number];
   readonly packets: readonly [number, number];
 }
 
 export const flowEventCodec: Codec<FlowEvent> = {
-  size: 104,
+  size: 120,
   encode(value, into, offset) {
     u64.encode(value.timeNs, into, offset);
     u64.encode(value.createdNs, into, offset + 8);
@@ -884,11 +886,12 @@ export const flowEventCodec: Codec<FlowEvent> = {
     u32.encode(value.ifindex, into, offset + 64);
     u8.encode(value.protocol, into, offset + 68);
     u8.encode(value.tcpFlags, into, offset + 69);
-    u64.encode(value.bytes[0], into, offset + 72);
-    u64.encode(value.bytes[1], into, offset + 80);
-    u64.encode(value.packets[0], into, offset + 88);
-    u64.encode(value.packets[1], into, offset + 96);
-    clear(into, offset + 70, 2);
+    u16be.encode(value.frontendPort, into, offset + 70);
+    mappedAddress.encode(value.frontend, into, offset + 72);
+    u64.encode(value.bytes[0], into, offset + 88);
+    u64.encode(value.bytes[1], into, offset + 96);
+    u64.encode(value.packets[0], into, offset + 104);
+    u64.encode(value.packets[1], into, offset + 112);
   },
   decode: (from, offset) => ({
     timeNs: u64.decode(from, offset),
@@ -903,8 +906,10 @@ export const flowEventCodec: Codec<FlowEvent> = {
     ifindex: u32.decode(from, offset + 64),
     protocol: u8.decode(from, offset + 68),
     tcpFlags: u8.decode(from, offset + 69),
-    bytes: [u64.decode(from, offset + 72), u64.decode(from, offset + 80)],
-    packets: [u64.decode(from, offset + 88), u64.decode(from, offset + 96)],
+    frontendPort: u16be.decode(from, offset + 70),
+    frontend: mappedAddress.decode(from, offset + 72),
+    bytes: [u64.decode(from, offset + 88), u64.decode(from, offset + 96)],
+    packets: [u64.decode(from, offset + 104), u64.decode(from, offset + 112)],
   }),
 };
 

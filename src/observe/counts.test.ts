@@ -18,6 +18,7 @@ import { DropCounts } from './drop-counts.ts';
 import { FlowEvents } from './flow-events.ts';
 import { FlowLog } from './flow-log.ts';
 import { FlowNames } from './flow-names.ts';
+import { LedFlows } from './led-flows.ts';
 import { TrafficCounts } from './traffic-counts.ts';
 
 test('drops are summed over CPUs, by reason, and counted over the last minute', () => {
@@ -106,6 +107,8 @@ const event: FlowEvent = {
   direction: 0,
   ifindex: 1,
   tcpFlags: 0,
+  frontendPort: 0,
+  frontend: parseAddress('::'),
   bytes: [0, 0],
   packets: [0, 0],
 };
@@ -127,6 +130,7 @@ test('events become lines; events that the data path could not send become a gap
       cluster: emptyClusterState,
       endpoints: endpointCollection([]),
     }),
+    led: new LedFlows(() => assert.fail('no Service')),
     log,
   });
   await events.run(new AbortController().signal);
@@ -170,6 +174,7 @@ test('suppressed events are attributed to pods if they are known', () => {
       cluster: emptyClusterState,
       endpoints: endpointCollection(endpoints),
     }),
+    led: new LedFlows(() => assert.fail('no Service')),
     log,
   });
   events.checkMissed();

@@ -7,6 +7,7 @@ import { EventShares } from './event-shares.ts';
 import type { FlowLog } from './flow-log.ts';
 import type { FlowNames } from './flow-names.ts';
 import { ownerOf, type RecordContext, recordOfEvent } from './flow-record.ts';
+import type { LedFlows } from './led-flows.ts';
 import { type PerCpuValues, sumOver } from './per-cpu.ts';
 
 export interface FlowEventSources {
@@ -22,6 +23,7 @@ export interface FlowEventSources {
   /** By endpoint id. */
   readonly counters: PerCpuValues<EndpointCounters>;
   readonly names: FlowNames;
+  readonly led: LedFlows;
   readonly log: FlowLog;
 }
 
@@ -54,8 +56,9 @@ export class FlowEvents {
   }
 
   take(events: readonly FlowEvent[]): void {
-    const { names, log } = this.#sources;
-    const context = recordContext(names);
+    const { names, led, log } = this.#sources;
+    led.refresh();
+    const context = recordContext(names, led);
     for (const event of events) log.append(recordOfEvent(event, context), ownerOf(event));
     this.#received += events.length;
   }
@@ -91,11 +94,13 @@ export class FlowEvents {
 }
 
 /** The offset to wall-clock time is computed for each pass: suspend and clock changes move the two clocks apart. */
-export function recordContext(names: FlowNames): RecordContext {
+export function recordContext(names: FlowNames, led: LedFlows): RecordContext {
   const bootMs = Date.now() - Number(process.hrtime.bigint()) / 1e6;
   return {
     owner: (address, atNs) => names.of(address, atNs),
     sender: (ifIndex) => names.sender(ifIndex),
+    serviceOf: (event) => led.ofEvent(event),
+    serviceOfEnded: (ends) => led.ended(ends),
     wallMs: (monotonicNs) => bootMs + monotonicNs / 1e6,
   };
 }

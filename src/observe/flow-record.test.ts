@@ -34,6 +34,10 @@ const context: RecordContext = {
         }
       : { kind: 'world' },
   sender: (ifIndex) => (ifIndex === 9 ? mallory : undefined),
+  serviceOf: ({ frontend: address, frontendPort }) =>
+    frontendPort === 0 ? undefined : { name: 'shop/web', address, port: frontendPort },
+  serviceOfEnded: ({ source }) =>
+    source === outside ? { name: 'shop/db', address: source, port: 1 } : undefined,
   wallMs: (ns) => Date.parse('2026-01-02T03:04:00Z') + ns / 1e6,
 };
 
@@ -50,6 +54,8 @@ const opened: FlowEvent = {
   direction: 1,
   ifindex: 7,
   tcpFlags: 0x02,
+  frontendPort: 0,
+  frontend: parseAddress('::'),
   bytes: [0, 0],
   packets: [0, 0],
 };
@@ -71,6 +77,13 @@ test('a new flow', () => {
     verdict: 'allowed',
     tcpFlags: ['syn'],
   });
+});
+
+test('a flow of a led socket has the Service as well as the backend', () => {
+  const frontend = parseAddress('10.96.0.1');
+  const record = recordOfEvent({ ...opened, frontend, frontendPort: 80 }, context);
+  assert.deepEqual(record.service, { name: 'shop/web', address: frontend, port: 80 });
+  assert.deepEqual(record.to, to);
 });
 
 test('an event that is read late is attributed to the pod that had the address at that time', () => {
@@ -138,6 +151,7 @@ test('an idle flow is shown from the end that started it', () => {
   assert.deepEqual([record.from.address, record.from.port], [outside, 5353]);
   assert.deepEqual([record.to.address, record.to.port], [pod, 53]);
   assert.equal(record.direction, 'ingress');
+  assert.deepEqual(record.service, { name: 'shop/db', address: outside, port: 1 });
   assert.deepEqual(record.totals, {
     durationMs: 2000,
     sent: { packets: 2, bytes: 20 },

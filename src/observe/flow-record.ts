@@ -1,6 +1,6 @@
 // Converts a ring buffer event, or an idle entry of the flow table, into a readable flow.
 
-import type { FlowEndView, FlowRecord, FlowSender, TcpFlag } from '../api/flows.ts';
+import type { FlowEndView, FlowRecord, FlowSender, FlowService, TcpFlag } from '../api/flows.ts';
 import {
   dropReason,
   dropReasonNames,
@@ -14,6 +14,7 @@ import {
 import type { Address } from '../net/address.ts';
 import { protocolName, protocols } from '../net/protocol.ts';
 import type { AddressOwner } from './flow-names.ts';
+import type { FlowEnds } from './led-flows.ts';
 
 /** Converts kernel values into readable ones. */
 export interface RecordContext {
@@ -21,6 +22,9 @@ export interface RecordContext {
   owner(address: Address, atNs: number): AddressOwner;
   /** The pod behind an interface of this node. */
   sender(ifIndex: number): FlowSender | undefined;
+  /** See `LedFlows`. */
+  serviceOf(event: FlowEvent): FlowService | undefined;
+  serviceOfEnded(ends: FlowEnds): FlowService | undefined;
   /** Converts CLOCK_MONOTONIC nanoseconds into milliseconds since 1970. */
   wallMs(monotonicNs: number): number;
 }
@@ -28,6 +32,7 @@ export interface RecordContext {
 export function recordOfEvent(event: FlowEvent, context: RecordContext): FlowRecord {
   const { protocol, source, destination } = event;
   const ported = hasPorts(protocol);
+  const service = context.serviceOf(event);
   const flags = protocol === protocols.tcp ? tcpFlagNames(event.tcpFlags) : [];
   const end = (address: Address, port: number): FlowEndView =>
     flowEnd(address, ported ? port : undefined, context.owner(address, event.timeNs));
@@ -37,6 +42,7 @@ export function recordOfEvent(event: FlowEvent, context: RecordContext): FlowRec
     verdict: verdictOf(event.kind),
     ...senderOf(event, end(source, event.sourcePort), context),
     to: end(destination, event.destinationPort),
+    ...(service === undefined ? {} : { service }),
     protocol: protocolName(protocol),
     direction: event.direction === trafficDirection.egress ? 'egress' : 'ingress',
     ...(flags.length === 0 ? {} : { tcpFlags: flags }),
@@ -95,12 +101,14 @@ export function recordOfIdleFlow(key: FlowKey, flow: Flow, context: RecordContex
   const byHigh = flow.initiator === flowDirection.high;
   const [fromLow, fromHigh] = [count(flow, 0), count(flow, 1)];
   const from = byHigh ? high : low;
+  const service = context.serviceOfEnded(endsOf(key, byHigh));
   return {
     kind: 'flow',
     time: new Date(context.wallMs(flow.lastSeenNs)).toISOString(),
     verdict: 'closed',
     from,
     to: byHigh ? low : high,
+    ...(service === undefined ? {} : { service }),
     protocol: protocolName(key.protocol),
     direction: flow.direction === trafficDirection.egress ? 'egress' : 'ingress',
     totals: {
@@ -110,6 +118,12 @@ export function recordOfIdleFlow(key: FlowKey, flow: Flow, context: RecordContex
       end: 'idle',
     },
   };
+}
+
+function endsOf({ protocol, low, lowPort, high, highPort }: FlowKey, byHigh: boolean): FlowEnds {
+  const [source, destination] = byHigh ? [high, low] : [low, high];
+  const [sourcePort, destinationPort] = byHigh ? [highPort, lowPort] : [lowPort, highPort];
+  return { protocol, source, sourcePort, destination, destinationPort };
 }
 
 export function dropReasonName(reason: number): string {

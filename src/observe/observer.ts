@@ -12,6 +12,7 @@ import type { FlowNames } from './flow-names.ts';
 import { ownerOf, recordOfIdleFlow } from './flow-record.ts';
 
 import { sweepFlows, sweptKeyCodec } from './flow-sweep.ts';
+import { LedFlows, type NameFrontend } from './led-flows.ts';
 import { QueueDropCounts, type QueueDropSources } from './queue-drop-counts.ts';
 import type { TrafficCounts } from './traffic-counts.ts';
 
@@ -22,6 +23,8 @@ export interface ObserverOptions {
   readonly traffic: TrafficCounts;
   /** See `NftDrops.byReason`. */
   ruleDrops(): readonly DropCount[];
+  /** The Services as they are now. */
+  frontends(): NameFrontend;
 }
 
 const sampleMs = 2000;
@@ -33,6 +36,7 @@ export class Observer {
   readonly traffic: TrafficCounts;
   readonly #options: ObserverOptions;
   readonly #events: FlowEvents;
+  readonly #led: LedFlows;
   #flowEntries: number | undefined;
 
   constructor(options: ObserverOptions) {
@@ -40,9 +44,10 @@ export class Observer {
     const { names, queues } = options;
     const queueDrops = new QueueDropCounts(queues);
     this.#options = options;
+    this.#led = new LedFlows(() => options.frontends());
     this.#events = new FlowEvents({
       ...{ ring: flowEvents, budget: eventBudget, counters: endpointCounters },
-      ...{ names, log: this.log },
+      ...{ names, led: this.#led, log: this.log },
     });
     this.drops = new DropCounts(dropCounters, {
       queues: () => queueDrops.total(),
@@ -80,7 +85,7 @@ export class Observer {
     const spec = { ...maps.flows, key: sweptKeyCodec };
     // Opened by id, because another process may have removed the pin.
     using table = BpfMap.openById(this.#options.maps.flows.id, spec);
-    const context = recordContext(this.#options.names);
+    const context = recordContext(this.#options.names, this.#led);
     const { entries } = await sweepFlows({
       table,
       nowNs: Number(process.hrtime.bigint()),

@@ -105,6 +105,8 @@ SAMPLE struct flow_event flow_event = {
 	.ifindex = 0x01020304,
 	.protocol = 17,
 	.tcp_flags = 0x12,
+	.frontend_port = bpf_htons(0x0105),
+	.frontend = IPV6,
 	.bytes = {1, 1ull << 40},
 	.packets = {3, 4},
 };

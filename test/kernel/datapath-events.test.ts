@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { dropReason, flowEventKind, trafficDirection } from '../../src/datapath/generated.ts';
-import type { Address } from '../../src/net/address.ts';
+import { type Address, parseAddress } from '../../src/net/address.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { testDatapath } from '../support/datapath.ts';
 import {
@@ -63,6 +63,8 @@ rootTest('a drop event has sender, destination, place and reason', (context) => 
     destinationPort: 80,
     protocol: protocols.tcp,
     tcpFlags: tcpFlags.syn,
+    frontendPort: 0,
+    frontend: parseAddress('::'),
     kind: flowEventKind.drop,
     reason: dropReason.spoofedAddress,
     direction: trafficDirection.egress,

@@ -31,6 +31,7 @@ rootTest('the flow table is swept although its pin was removed', async (context)
     queues: { endpoints: () => [], drops: () => undefined },
     traffic: new TrafficCounts(maps.endpointCounters),
     ruleDrops: () => [],
+    frontends: () => () => ({}),
   });
   rmSync(datapath.paths.map('flows'));
   const stop = new AbortController();

@@ -5,6 +5,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, describe } from 'node:test';
+import type { FlowLine } from '../../src/api/flows.ts';
 import type { ServiceConnection, ServiceConnections } from '../../src/api/service-connections.ts';
 import { findPlace } from '../../src/lab/find.ts';
 import { spawnInPlace } from '../../src/lab/spawn.ts';
@@ -15,6 +16,7 @@ import { serviceLab, serviceObjects } from '../support/service-lab.ts';
 
 const families = [4, 6] as const;
 const cluster = { 4: '10.96.0.10', 6: 'fd00:96::10' } as const;
+const near = { 4: '10.96.0.11', 6: 'fd00:96::11' } as const;
 const world = { 4: '203.0.113.10', 6: '2001:db8:113::10' } as const;
 const loopback = { 4: '127.0.0.1', 6: '::1' } as const;
 // Connections that have ended leave connection tracking soon.
@@ -59,6 +61,40 @@ describe('connections to Services', () => {
     });
   });
 
+  rootTest('the flow log has the Service of each flow whose socket was led', async () => {
+    const words = families.flatMap((family) =>
+      ['tcp', 'udp', 'udpto'].map((kind) => `${kind},80,${near[family]}`),
+    );
+    held.push(await hold(lab(), 'node-1', words), await hold(lab(), 'client-1', words.slice(0, 1)));
+    release();
+    const wanted = families.flatMap((family) => {
+      const tcp = `tcp shop/near:tcp ${near[family]}:80`;
+      const udp = `udp shop/near:udp ${near[family]}:80`;
+      return ['allowed', 'closed']
+        .map((verdict) => `node-1 ${verdict} ${tcp}`)
+        .concat([
+          // The connected one. Datagrams have no end that the data path sees.
+          `node-1 allowed ${udp}`,
+        ]);
+    });
+    for (const verdict of ['allowed', 'closed'])
+      wanted.push(`shop/client-1 ${verdict} tcp shop/near:tcp ${near[4]}:80`);
+    await eventuallyDefined('the flows are logged', async () => {
+      const { stdout } = await lab().heddle('node-1', ['flows', '-o', 'json']);
+      const lines = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as FlowLine);
+      const found = lines.flatMap(ledText).filter((text) => text.includes('shop/near'));
+      return JSON.stringify(found.sort()) === JSON.stringify(wanted.sort()) || undefined;
+    });
+    const { stdout } = await lab().heddle('node-1', ['flows', '--to', `${near[4]}:80`]);
+    assert.match(
+      stdout,
+      /shop\/client-1 +shop\/web-1:8080 +tcp new, Service shop\/near:tcp at 10\.96\.0\.11:80$/m,
+    );
+  });
+
   rootTest('a question about nothing is refused with the reason', async () => {
     for (const [words, text] of [
       [['shop/none'], 'shop/none: no Service of this name has a cluster address'],
@@ -89,6 +125,13 @@ async function prepare(lab: TestLab): Promise<void> {
   const spec = { type: 'NodePort', clusterIPs: Object.values(cluster), ports };
   writeManifest(join(lab.source, 'services.yaml'), [
     ...serviceObjects({ name: 'web', targetPort: 8080, spec, backends: backends.slice(1) }),
+    ...serviceObjects({
+      ...{ name: 'near', targetPort: 8080, backends: backends.slice(0, 1) },
+      spec: {
+        clusterIPs: Object.values(near),
+        ports: ports.map(({ nodePort: _, ...port }) => port),
+      },
+    }),
   ]);
   const rules = timeouts.map((name) => `sysctl -w net.netfilter.nf_conntrack_${name}=5`);
   const { exitCode, stderr } = await lab.inNode('node-1', ['sh', '-ec', rules.join('\n')]);
@@ -99,6 +142,15 @@ async function prepare(lab: TestLab): Promise<void> {
     ]);
     return failed === 0 || undefined;
   });
+}
+
+function ledText(line: FlowLine): readonly string[] {
+  if (line.kind === 'gap' || line.service === undefined) return [];
+  const { from, verdict, protocol, service, to } = line;
+  assert.equal(to.kind, 'pod');
+  const who = from.pod === undefined ? from.node : `${from.pod.namespace}/${from.pod.name}`;
+  const { name, portName, address, port } = service;
+  return [`${who} ${verdict} ${protocol} ${name}:${portName} ${address}:${port}`];
 }
 
 /** Places, with the targets that are held from there. */

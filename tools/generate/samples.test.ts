@@ -133,6 +133,8 @@ const samples: readonly Sample[] = [
     ifindex,
     protocol: 17,
     tcpFlags: 0x12,
+    frontendPort: 0x0105,
+    frontend: ipv6,
     bytes: [1, 2 ** 40],
     packets: [3, 4],
   }),

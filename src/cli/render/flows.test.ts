@@ -68,6 +68,8 @@ const lines: readonly FlowLine[] = [
     from: { kind: 'unverified', address: '198.51.100.3' },
     reason: 'spoofed tunnel',
   },
+  { ...flow, service: { name: 'shop/db', portName: 'sql', address: '10.96.0.1', port: 80 } },
+  { ...flow, service: { address: '2001:db8::9', port: 80 } },
   { kind: 'gap', time, cause: 'suppressed', records: 1200 },
   {
     ...{ kind: 'gap', time, cause: 'suppressed', records: 1 },
@@ -92,6 +94,8 @@ TIME          VERDICT  FROM                  TO                              DET
 12:01:07.214  allowed  shop/web-1            [2001:db8::8]:443               tcp new
 12:01:07.214  DROPPED  shop/mallory          shop/db-1:5432                  udp as 198.51.100.3: spoofed address
 12:01:07.214  DROPPED  198.51.100.3?         shop/db-1:5432                  tcp: spoofed tunnel
+12:01:07.214  allowed  shop/web-1            shop/db-1:5432                  tcp new, Service shop/db:sql at 10.96.0.1:80
+12:01:07.214  allowed  shop/web-1            shop/db-1:5432                  tcp new, Service - at [2001:db8::9]:80
 12:01:07.214  1,200 records are missing here: over the data path's budget of events a second
 12:01:07.214  1 record of 198.51.100.6 is missing here: over the data path's budget of events a second`,
   );

@@ -1,6 +1,13 @@
 // `heddle flows`: one line per flow event. Column widths are fixed, because later lines are not known yet.
 
-import type { FlowEndView, FlowGap, FlowLine, FlowRecord, FlowSender } from '../../api/flows.ts';
+import type {
+  FlowEndView,
+  FlowGap,
+  FlowLine,
+  FlowRecord,
+  FlowSender,
+  FlowService,
+} from '../../api/flows.ts';
 import { unreachable } from '../../base/exhaustive.ts';
 import { namespacedName } from '../../base/namespaced-name.ts';
 import type { Style } from './style.ts';
@@ -44,7 +51,7 @@ function flowCells(flow: FlowRecord, style: Style): string[] {
     verdict,
     (flow.by === undefined ? endName(flow.from) : senderName(flow.by)).padEnd(widths.from),
     `${endName(flow.to)}${portText(flow.to)}`.padEnd(widths.to),
-    detail(flow),
+    `${detail(flow)}${serviceText(flow.service)}`,
   ];
 }
 
@@ -75,6 +82,14 @@ function detail(flow: FlowRecord): string {
     default:
       return unreachable(flow.verdict);
   }
+}
+
+/** `, Service shop/web:http at 10.96.0.1:80` */
+function serviceText(service: FlowService | undefined): string {
+  if (service === undefined) return '';
+  const { name = '-', portName, address, port } = service;
+  const named = portName === undefined ? name : `${name}:${portName}`;
+  return `, Service ${named} at ${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 /** The owner of the source address, if this pod sent the packet with an address that is not its own. */
