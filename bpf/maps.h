@@ -66,6 +66,15 @@ struct {
 	__type(value, struct slot);
 } slots SEC(".maps");
 
+/* Only of Services that ask for consistent selection. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 17920);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct slot_key);
+	__type(value, struct lookup_block);
+} lookups SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, 65536);

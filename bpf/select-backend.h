@@ -10,6 +10,7 @@
 #pragma once
 
 #include "addresses.h"
+#include "consistent.h"
 #include "maps.h"
 
 static const __u64 NS_PER_SECOND = 1000000000;
@@ -36,9 +37,12 @@ struct selection {
 	struct service_key frontend; /* set by the caller, with find_frontend() */
 	struct affinity_key client; /* set by the caller: `client`, its address */
 	bool is_outside; /* set by the caller: the client is not on this node */
+	bool has_flow; /* set by the caller: `client_port` is known, because there is a packet */
+	__be16 client_port; /* set by the caller */
 	struct choice choice; /* `masquerade` is valid for SELECTED_BACKEND */
 	__u32 affinity_seconds;
 	bool has_source_ranges;
+	bool is_consistent;
 	struct slot backend; /* SELECTED_BACKEND */
 };
 
@@ -70,6 +74,7 @@ static __always_inline enum reading read_frontend(struct selection *selection)
 	selection->client.service = entry->service;
 	selection->affinity_seconds = entry->affinity_seconds;
 	selection->has_source_ranges = entry->has_source_ranges;
+	selection->is_consistent = entry->is_consistent;
 	barrier();
 	return is_key_of(entry, &selection->frontend) ? READ_IT : READ_ANOTHER;
 }
@@ -171,9 +176,32 @@ static __always_inline bool select_again(struct selection *selection, __u64 now)
 	return true;
 }
 
+/*
+ * Returns the index of the slot at the flow's place in the list's table, or count: there is no
+ * table. With affinity all flows of a client have the same place. Not inline: see below.
+ */
+static __noinline __u32 consistent_index(const struct selection *selection)
+{
+	const struct service_key *frontend = &selection->frontend;
+	__u16 client_port = selection->affinity_seconds ? 0 : bpf_ntohs(selection->client_port);
+	__u32 facts[] = {(__u32)client_port << 16 | bpf_ntohs(frontend->port), frontend->protocol};
+	__u32 hash = hash_flow(&selection->client.client, &frontend->address, facts);
+	__u32 index;
+
+	if (!look_up_place(selection->choice.list, hash, &index))
+		return selection->choice.count;
+	return index;
+}
+
 static __always_inline bool select_any(struct selection *selection, __u32 *index)
 {
-	*index = ((__u64)bpf_get_prandom_u32() * selection->choice.count) >> 32;
+	__u32 count = selection->choice.count;
+
+	*index = count;
+	if (selection->is_consistent && selection->has_flow)
+		*index = consistent_index(selection);
+	if (*index >= count)
+		*index = ((__u64)bpf_get_prandom_u32() * count) >> 32;
 	return read_slot(selection, *index);
 }
 

@@ -120,6 +120,8 @@ static __always_inline __u32 select_mark(struct __sk_buff *skb, struct packet *p
 	if (!may_begin(skb, packet))
 		return SERVICE_MARK;
 	selection->client.client = packet->source;
+	selection->client_port = packet->source_port;
+	selection->has_flow = true;
 	return mark_of(select_backend(selection), selection, packet, location);
 }
 

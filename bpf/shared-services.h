@@ -45,7 +45,8 @@ struct service_entry {
 	struct choice outside;
 	__u32 affinity_seconds; /* 0: a client may get another backend with each connection */
 	__u8 has_source_ranges; /* 1: clients that are in no range of `source_ranges` get no answer */
-	__u8 pad[3];
+	__u8 is_consistent; /* 1: equal flows get equal backends on all nodes, by `lookups` */
+	__u8 pad[2];
 };
 
 /* --- slots: the backends of a list --- */
@@ -62,6 +63,19 @@ struct slot {
 	struct address address;
 	__be16 port;
 	__u16 pad;
+};
+
+/* --- lookups: the backend for each hash of a flow, in blocks --- */
+
+enum {
+	LOOKUP_PLACES = 16381, /* of a list */
+	BLOCK_PLACES = 478, /* of a block: an element of the map has 1,024 bytes */
+};
+
+/* Found by the list and the block's index. */
+struct lookup_block {
+	__u32 list; /* repeated */
+	__u8 slots[2 * BLOCK_PLACES]; /* index of a slot for each place, the lower byte first */
 };
 
 /* --- source ranges: longest match of the client's address --- */

@@ -143,7 +143,9 @@ function serviceDrops(owned: UndoStack): NftDrops {
 
 // The rules come first and go last: a backend's number must lead somewhere while a list has it.
 function writersOf(
-  { services: { slotEntries: slots, backendsPerPort: perPort } }: AgentConfig,
+  {
+    services: { slotEntries: slots, backendsPerPort: perPort, lookupTables: mostLookups },
+  }: AgentConfig,
   { datapath: { maps }, journal }: ServicePartsOptions,
   drops: NftDrops,
 ): Pick<ServiceProxyOptions, 'plan' | 'reconciler'> {
@@ -161,6 +163,7 @@ function writersOf(
     isInKernel: (list) => kernelLists.isUsed(list),
     now: () => performance.now(),
     slotLimits: { slots, perPort },
+    mostLookups,
   });
   return { plan, reconciler };
 }

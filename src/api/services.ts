@@ -45,6 +45,8 @@ export interface ServiceView {
   readonly internalPolicy: TrafficPolicyName;
   readonly externalPolicy: TrafficPolicyName;
   readonly affinitySeconds?: number | undefined;
+  /** Absent: backends are chosen by chance. */
+  readonly selection?: 'maglev' | undefined;
   /** Sources that may use the addresses of load balancers. Absent: all. */
   readonly sourceRanges?: readonly string[] | undefined;
   readonly healthCheck?: { readonly port: number; readonly localEndpoints: number } | undefined;

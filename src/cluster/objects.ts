@@ -109,6 +109,8 @@ export interface ClusterService extends NamespacedMeta {
   readonly selector?: Labels | undefined;
   /** `sessionAffinity: ClientIP` with its timeout; absent: no affinity. */
   readonly affinitySeconds?: number | undefined;
+  /** Annotation `service.heddle.dev/selection: maglev`; absent: by chance. */
+  readonly selection?: 'maglev' | undefined;
   /** For the cluster addresses; absent: Cluster. */
   readonly internalPolicy?: TrafficPolicy | undefined;
   /** For all other addresses and node ports; absent: Cluster. */

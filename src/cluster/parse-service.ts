@@ -1,6 +1,7 @@
 // Parses Service manifests, as far as Heddle uses them.
 
 import { z } from 'zod';
+import { InputError } from '../base/input-error.ts';
 import { parseFields } from '../base/parse-fields.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import {
@@ -78,7 +79,23 @@ export function parseService(raw: unknown, object: string): ClusterService {
     ...unusualFields(spec),
     ...loadBalancer(spec, status?.loadBalancer?.ingress ?? []),
     ...(isUnproxied(metadata.labels) && { isUnproxied: true }),
+    ...selectionIn(metadata.annotations, object),
   };
+}
+
+export const selectionAnnotation = 'service.heddle.dev/selection';
+
+const selectionValues: readonly string[] = ['random', 'maglev'];
+
+function selectionIn(annotations: Labels, object: string): Partial<ClusterService> {
+  const value = annotations[selectionAnnotation] ?? 'random';
+  if (!selectionValues.includes(value)) {
+    throw new InputError({
+      ...{ object, field: `metadata.annotations["${selectionAnnotation}"]`, value },
+      rule: 'is not a way of selection (random, maglev)',
+    });
+  }
+  return value === 'maglev' ? { selection: value } : {};
 }
 
 /**

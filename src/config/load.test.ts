@@ -46,6 +46,7 @@ test('a minimal configuration gets every default', () => {
       backendsPerPort: 65_535,
       rangeEntries: 65_536,
       affinityEntries: 65_536,
+      lookupTables: 256,
     },
   });
 });
@@ -225,7 +226,7 @@ test('an API server is configured by file or by flags, with paths relative to th
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
   const help = agentCommand().configureHelp({ helpWidth: 1000 }).helpInformation();
-  assert.equal(flags.length, 44);
+  assert.equal(flags.length, 45);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

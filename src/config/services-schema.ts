@@ -20,6 +20,7 @@ export interface ServicesConfig {
   readonly backendsPerPort: number;
   readonly rangeEntries: number;
   readonly affinityEntries: number;
+  readonly lookupTables: number;
 }
 
 const healthAddressRule =
@@ -95,5 +96,8 @@ export const servicesSchema: z.ZodType<ServicesConfig> = z
     affinityEntries: whole(64, 16_777_216)
       .default(65_536)
       .describe('number of clients remembered for sessionAffinity'),
+    lookupTables: whole(1, 65_536)
+      .default(256)
+      .describe('maximum number of lists of backends with consistent selection'),
   })
   .prefault({});

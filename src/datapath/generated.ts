@@ -3,7 +3,7 @@
 
 import { mac, mappedAddress } from '../kernel/address-codec.ts';
 import type { Codec } from '../kernel/codec.ts';
-import { clear, u16, u16be, u32, u32be, u64, u8 } from '../kernel/codec.ts';
+import { bytes, clear, u16, u16be, u32, u32be, u64, u8 } from '../kernel/codec.ts';
 import type { MapSpec } from '../kernel/bpf/map.ts';
 import type { PerCpuMapSpec } from '../kernel/bpf/per-cpu-map.ts';
 import type { RingSpec } from '../kernel/bpf/ring-buffer.ts';
@@ -677,6 +677,7 @@ export interface ServiceEntry {
   readonly outside: Choice;
   readonly affinitySeconds: number;
   readonly hasSourceRanges: number;
+  readonly isConsistent: number;
 }
 
 export const serviceEntryCodec: Codec<ServiceEntry> = {
@@ -688,7 +689,8 @@ export const serviceEntryCodec: Codec<ServiceEntry> = {
     choiceCodec.encode(value.outside, into, offset + 32);
     u32.encode(value.affinitySeconds, into, offset + 40);
     u8.encode(value.hasSourceRanges, into, offset + 44);
-    clear(into, offset + 45, 3);
+    u8.encode(value.isConsistent, into, offset + 45);
+    clear(into, offset + 46, 2);
   },
   decode: (from, offset) => ({
     key: serviceKeyCodec.decode(from, offset),
@@ -697,6 +699,43 @@ export const serviceEntryCodec: Codec<ServiceEntry> = {
     outside: choiceCodec.decode(from, offset + 32),
     affinitySeconds: u32.decode(from, offset + 40),
     hasSourceRanges: u8.decode(from, offset + 44),
+    isConsistent: u8.decode(from, offset + 45),
+  }),
+};
+
+/** struct slot_key */
+export interface SlotKey {
+  readonly list: number;
+  readonly index: number;
+}
+
+export const slotKeyCodec: Codec<SlotKey> = {
+  size: 8,
+  encode(value, into, offset) {
+    u32.encode(value.list, into, offset);
+    u32.encode(value.index, into, offset + 4);
+  },
+  decode: (from, offset) => ({
+    list: u32.decode(from, offset),
+    index: u32.decode(from, offset + 4),
+  }),
+};
+
+/** struct lookup_block */
+export interface LookupBlock {
+  readonly list: number;
+  readonly slots: Uint8Array;
+}
+
+export const lookupBlockCodec: Codec<LookupBlock> = {
+  size: 960,
+  encode(value, into, offset) {
+    u32.encode(value.list, into, offset);
+    bytes(956).encode(value.slots, into, offset + 4);
+  },
+  decode: (from, offset) => ({
+    list: u32.decode(from, offset),
+    slots: bytes(956).decode(from, offset + 4),
   }),
 };
 
@@ -747,24 +786,6 @@ export const routeCodec: Codec<Route> = {
     mtu: u32.decode(from, offset + 24),
     vni: u32.decode(from, offset + 28),
     otherIfindex: [u32.decode(from, offset + 32), u32.decode(from, offset + 36), u32.decode(from, offset + 40)],
-  }),
-};
-
-/** struct slot_key */
-export interface SlotKey {
-  readonly list: number;
-  readonly index: number;
-}
-
-export const slotKeyCodec: Codec<SlotKey> = {
-  size: 8,
-  encode(value, into, offset) {
-    u32.encode(value.list, into, offset);
-    u32.encode(value.index, into, offset + 4);
-  },
-  decode: (from, offset) => ({
-    list: u32.decode(from, offset),
-    index: u32.decode(from, offset + 4),
   }),
 };
 
@@ -925,6 +946,7 @@ export const maps: {
   readonly eventBudget: PerCpuMapSpec<number, EventBudget>;
   readonly flows: MapSpec<FlowKey, Flow>;
   readonly frontends: MapSpec<ServiceKey, ServiceEntry>;
+  readonly lookups: MapSpec<SlotKey, LookupBlock>;
   readonly routes: MapSpec<RouteKey, Route>;
   readonly slots: MapSpec<SlotKey, Slot>;
   readonly sourceRanges: MapSpec<SourceRangeKey, SourceRange>;
@@ -1000,6 +1022,13 @@ export const maps: {
     key: serviceKeyCodec,
     value: serviceEntryCodec,
     maxEntries: 262144,
+  },
+  lookups: {
+    name: 'lookups',
+    type: 'hash',
+    key: slotKeyCodec,
+    value: lookupBlockCodec,
+    maxEntries: 17920,
   },
   routes: {
     name: 'routes',

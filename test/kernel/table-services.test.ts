@@ -50,7 +50,14 @@ rootTest('the tables of Services store and return their entries', (context) => {
   const outside: Choice = { list: 0, count: 0, kind: choiceKind.drop, masquerade: 0 };
   const entries = ['10.96.0.1', '2001:db8::1', '0.0.0.0', '::'].map((text) => {
     const key = { address: parseAddress(text), port: 80, protocol: 6 };
-    const rest = { service: 7, inside, outside, affinitySeconds: 10_800, hasSourceRanges: 1 };
+    const rest = {
+      service: 7,
+      inside,
+      outside,
+      affinitySeconds: 10_800,
+      hasSourceRanges: 1,
+      isConsistent: 0,
+    };
     const value: ServiceEntry = { key, ...rest };
     return { key, value };
   });
@@ -165,7 +172,13 @@ rootTest('30,000 Services are written once, and one change writes what it has', 
 });
 
 rootTest('without Services their maps have one entry each, and lose those of before', (context) => {
-  const services = { frontendEntries: 64, slotEntries: 64, rangeEntries: 64, affinityEntries: 64 };
+  const services = {
+    frontendEntries: 64,
+    slotEntries: 64,
+    rangeEntries: 64,
+    affinityEntries: 64,
+    lookupTables: 1,
+  };
   const options = {
     pinDir: testPinFolder(context),
     object: readDatapathObject(),

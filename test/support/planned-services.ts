@@ -33,6 +33,7 @@ export function serviceMaps(sizes: MapSizesWanted, calls?: MapCalls): ReadableSe
   return {
     frontends: made(specs.frontends, sizes.frontends),
     slots: made(specs.slots, sizes.slots),
+    lookups: made(specs.lookups),
     sourceRanges: made(specs.sourceRanges, sizes.sourceRanges),
   };
 }

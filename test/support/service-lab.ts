@@ -67,6 +67,7 @@ export function targetOf({ address, port, protocol }: ServiceQuestion): string {
 
 export interface TestService {
   readonly name: string;
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly spec: Readonly<Record<string, unknown>>;
   readonly status?: Readonly<Record<string, unknown>>;
   /** By address. */
@@ -84,7 +85,8 @@ interface TestBackend {
 /** The Service with one slice for each family. `protocols`: its ports are the same in each. */
 export function serviceObjects(service: TestService): readonly object[] {
   const { name, spec, status, backends, targetPort } = service;
-  const metadata = { namespace: 'shop', name };
+  const { annotations = {} } = service;
+  const metadata = { namespace: 'shop', name, annotations };
   const ports = (spec['ports'] ?? []) as readonly { name?: string; protocol?: string }[];
   return [
     { apiVersion: 'v1', kind: 'Service', metadata, spec, ...(status && { status }) },

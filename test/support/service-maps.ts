@@ -4,6 +4,7 @@ import type { UndoStack } from '../../src/base/undo.ts';
 import {
   type Affinity,
   type AffinityKey,
+  type LookupBlock,
   maps,
   type ServiceEntry,
   type ServiceKey,
@@ -18,6 +19,7 @@ import type { BpfObject } from '../../src/kernel/bpf/object.ts';
 export interface TestServiceMaps {
   readonly frontends: BpfMap<ServiceKey, ServiceEntry>;
   readonly slots: BpfMap<SlotKey, Slot>;
+  readonly lookups: BpfMap<SlotKey, LookupBlock>;
   readonly sourceRanges: BpfMap<SourceRangeKey, SourceRange>;
   readonly affinities: BpfMap<AffinityKey, Affinity>;
 }
@@ -26,6 +28,7 @@ export function testServiceMaps(object: BpfObject, opened: UndoStack): TestServi
   return {
     frontends: opened.use(object.map(maps.frontends)),
     slots: opened.use(object.map(maps.slots)),
+    lookups: opened.use(object.map(maps.lookups)),
     sourceRanges: opened.use(object.map(maps.sourceRanges)),
     affinities: opened.use(object.map(maps.affinities)),
   };

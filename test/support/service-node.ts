@@ -230,6 +230,7 @@ export function setFrontend(tables: SocketMaps, to: TestFrontend, choice: TestCh
     outside: { list: 0, count: 0, kind: choiceKind.refuse, masquerade: 0 },
     affinitySeconds,
     hasSourceRanges: hasSourceRanges ? 1 : 0,
+    isConsistent: 0,
   });
 }
 

@@ -62,6 +62,7 @@ export interface GivenFrontend {
   readonly service?: number;
   readonly affinitySeconds?: number;
   readonly hasSourceRanges?: boolean;
+  readonly isConsistent?: boolean;
 }
 
 /** Writes a frontend for both families and all protocols; port 0 is every other port. */
@@ -73,6 +74,7 @@ export function addFrontend({ services }: TestDatapath, frontend: GivenFrontend)
         ...{ service, inside, outside },
         affinitySeconds: frontend.affinitySeconds ?? 0,
         hasSourceRanges: frontend.hasSourceRanges ? 1 : 0,
+        isConsistent: frontend.isConsistent ? 1 : 0,
       };
       const key = { address: address[family], port, protocol };
       services.frontends.set(key, { key, ...entry });

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import type {
   Choice,
+  LookupBlock,
   ServiceEntry,
   ServiceKey,
   Slot,
@@ -18,6 +19,7 @@ import type { ServiceAnswer, ServiceQuestion } from './service-oracle.ts';
 export interface ReadableServiceMaps {
   readonly frontends: BpfMap<ServiceKey, ServiceEntry>;
   readonly slots: BpfMap<SlotKey, Slot>;
+  readonly lookups: BpfMap<SlotKey, LookupBlock>;
   readonly sourceRanges: BpfMap<SourceRangeKey, SourceRange>;
 }
 

@@ -19,6 +19,7 @@ const tableOfMap: Readonly<Record<string, string>> = {
   addresses: 'addresses',
   routes: 'routes-map',
   frontends: 'service-frontends',
+  lookups: 'service-lookups',
   source_ranges: 'service-ranges',
 };
 
@@ -68,6 +69,7 @@ function dumpable(maps: MapSet): readonly AnyMap[] {
     maps.underlay,
     maps.frontends,
     maps.slots,
+    maps.lookups,
     maps.sourceRanges,
     maps.affinities,
     maps.connectedSockets,

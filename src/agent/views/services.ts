@@ -80,6 +80,7 @@ function viewOf(
   return {
     ...{ name, type: service.type, internalPolicy, externalPolicy, healthCheck },
     affinitySeconds: service.affinitySeconds,
+    ...(service.selection && { selection: service.selection }),
     sourceRanges: service.sourceRanges,
     ...(service.publishesNotReady && { publishesNotReady: true }),
     frontends,

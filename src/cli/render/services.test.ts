@@ -53,6 +53,7 @@ test('a Service is shown with its frontends and backends', () => {
     translatedBy: 'another program',
     ...{ name: 'shop/web', type: 'LoadBalancer', internalPolicy: 'Cluster' },
     ...{ externalPolicy: 'Local', affinitySeconds: 600, sourceRanges: ['198.51.100.0/24'] },
+    selection: 'maglev',
     healthCheck: { port: 32_000, localEndpoints: 1 },
     frontends: [
       { kind: 'cluster', address: 'fd00::1', family: 6, port: 80, protocol: 'TCP' },
@@ -76,7 +77,7 @@ test('a Service is shown with its frontends and backends', () => {
     `\
 ${notTranslated}
 
-shop/web: LoadBalancer; internal policy Cluster, external policy Local; session affinity 10 min 0 s; load balancer only from 198.51.100.0/24; health check port 32000: 1 local endpoint
+shop/web: LoadBalancer; internal policy Cluster, external policy Local; session affinity 10 min 0 s; consistent selection (maglev); load balancer only from 198.51.100.0/24; health check port 32000: 1 local endpoint
 
 FRONTEND                KIND
 [fd00::1]:80/TCP        cluster

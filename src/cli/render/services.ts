@@ -76,11 +76,12 @@ function serviceText(service: ServiceView, style: Style): string {
 
 function headline(service: ServiceView): string {
   const { name, type, internalPolicy, externalPolicy, sourceRanges, healthCheck } = service;
-  const { affinitySeconds: affinity, publishesNotReady } = service;
+  const { affinitySeconds: affinity, publishesNotReady, selection } = service;
   return [
     `${name}: ${type}`,
     `internal policy ${internalPolicy}, external policy ${externalPolicy}`,
     affinity === undefined ? [] : `session affinity ${formatDuration(affinity * 1000)}`,
+    selection === undefined ? [] : 'consistent selection (maglev)',
     sourceRanges === undefined ? [] : `load balancer only from ${sourceRanges.join(' ')}`,
     healthCheck === undefined
       ? []

@@ -20,6 +20,7 @@ import {
   type FlowEvent,
   type FlowKey,
   type Location,
+  type LookupBlock,
   maps,
   type Route,
   type RouteKey,
@@ -48,6 +49,7 @@ export interface ServiceMapSizes {
   readonly frontendEntries: number;
   readonly slotEntries: number;
   readonly rangeEntries: number;
+  readonly lookupTables: number;
   readonly affinityEntries: number;
 }
 
@@ -56,7 +58,11 @@ export interface ServiceMapSizes {
  * Services are as small as a map can be: the programs refer to them, but nothing is in them.
  */
 export function maxEntries(sizes: MapSizes, services = false): ReadonlyMap<string, number> {
-  const { frontends, slots, sourceRanges, affinities, connectedSockets, datagrams } = maps;
+  const { frontends, slots, lookups, sourceRanges, affinities, connectedSockets, datagrams } = maps;
+  const lookupEntries =
+    sizes.services === undefined
+      ? lookups.maxEntries
+      : entriesPerTable * sizes.services.lookupTables;
   const { frontendEntries, slotEntries, rangeEntries, affinityEntries } = sizes.services ?? {
     frontendEntries: frontends.maxEntries,
     slotEntries: slots.maxEntries,
@@ -66,6 +72,7 @@ export function maxEntries(sizes: MapSizes, services = false): ReadonlyMap<strin
   return new Map([
     [frontends.name, services ? frontendEntries : unused],
     [slots.name, services ? slotEntries : unused],
+    [lookups.name, services ? lookupEntries : unused],
     [sourceRanges.name, services ? rangeEntries : unused],
     [affinities.name, services ? affinityEntries : unused],
     [connectedSockets.name, services ? connectedSockets.maxEntries : unused],
@@ -81,10 +88,13 @@ export function maxEntries(sizes: MapSizes, services = false): ReadonlyMap<strin
 
 const unused = 1;
 
+/** The object's size is for 256 tables, each beside that of the list that it replaces. */
+const entriesPerTable = maps.lookups.maxEntries / 256;
+
 /** Whether a map of that size is one of Services, which are not translated: its entries are of no use. */
 export function isUnusedMap(name: string, entries: number): boolean {
-  const { frontends, slots, sourceRanges, affinities, connectedSockets, datagrams } = maps;
-  const all = [frontends, slots, sourceRanges, affinities, connectedSockets, datagrams];
+  const { frontends, slots, lookups, sourceRanges, affinities, connectedSockets, datagrams } = maps;
+  const all = [frontends, slots, lookups, sourceRanges, affinities, connectedSockets, datagrams];
   return entries === unused && all.some((map) => map.name === name);
 }
 
@@ -97,6 +107,7 @@ export const configurationKeys: ReadonlyMap<string, string> = new Map([
   [maps.endpointCounters.name, 'endpointEntries'],
   [maps.frontends.name, 'services.frontendEntries'],
   [maps.slots.name, 'services.slotEntries'],
+  [maps.lookups.name, 'services.lookupTables'],
   [maps.sourceRanges.name, 'services.rangeEntries'],
   [maps.affinities.name, 'services.affinityEntries'],
 ]);
@@ -108,6 +119,7 @@ export interface MapSet extends Disposable {
   readonly underlay: BpfMap<number, Underlay>;
   readonly frontends: BpfMap<ServiceKey, ServiceEntry>;
   readonly slots: BpfMap<SlotKey, Slot>;
+  readonly lookups: BpfMap<SlotKey, LookupBlock>;
   readonly sourceRanges: BpfMap<SourceRangeKey, SourceRange>;
   readonly affinities: BpfMap<AffinityKey, Affinity>;
   readonly connectedSockets: BpfMap<number, ConnectedSocket>;
@@ -136,6 +148,7 @@ export function openMaps(paths: PinPaths): MapSet {
       underlay: plain(maps.underlay),
       frontends: plain(maps.frontends),
       slots: plain(maps.slots),
+      lookups: plain(maps.lookups),
       sourceRanges: plain(maps.sourceRanges),
       affinities: plain(maps.affinities),
       connectedSockets: plain(maps.connectedSockets),

@@ -33,6 +33,7 @@ function entryOf(frontend: ServiceFrontend): Keyed<FrontendEntry> {
     ...{ key, service: number, inside: choiceOf(inside), outside: choiceOf(outside) },
     affinitySeconds: frontend.affinitySeconds,
     hasSourceRanges: frontend.hasSourceRanges ? 1 : 0,
+    isConsistent: frontend.isConsistent ? 1 : 0,
   };
   return [show(key), { key, value }];
 }
@@ -105,6 +106,7 @@ function isSame(left: ServiceEntry, right: ServiceEntry): boolean {
     left.service === right.service &&
     left.affinitySeconds === right.affinitySeconds &&
     left.hasSourceRanges === right.hasSourceRanges &&
+    left.isConsistent === right.isConsistent &&
     left.key.address === right.key.address &&
     left.key.port === right.key.port &&
     left.key.protocol === right.key.protocol &&

@@ -5,10 +5,11 @@ import { serviceMaps } from '../../../test/support/planned-services.ts';
 import type { BackendList } from '../../model/services/plan/desired-services.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { Port } from '../../net/port.ts';
-import { type Choice, choiceKind, type ServiceEntry } from '../generated.ts';
+import { type Choice, choiceKind, type ServiceEntry, maps as specs } from '../generated.ts';
 import type { MapEntry } from '../maps/map-table.ts';
 import { type FrontendEntry, frontendTable } from './frontends.ts';
 import { KernelLists } from './kernel-lists.ts';
+import { blocksPerTable } from './lookups.ts';
 import { slotTable } from './slots.ts';
 import { sourceRangeTable } from './source-ranges.ts';
 import { foundServices } from './tables.ts';
@@ -37,7 +38,7 @@ function frontendOf(last: number, list: number, count: number): FrontendEntry {
   const inside: Choice = { list, count, kind: choiceKind.backends, masquerade: 0 };
   const value: ServiceEntry = {
     ...{ key, service: last, inside, outside: { ...inside, masquerade: 1 } },
-    ...{ affinitySeconds: 0, hasSourceRanges: 0 },
+    ...{ affinitySeconds: 0, hasSourceRanges: 0, isConsistent: 0 },
   };
   return { key, value };
 }
@@ -185,4 +186,8 @@ test('an agent finds intact lists, and the numbers of ports by their frontends',
       ['node4 30080 UDP', 1],
     ],
   );
+});
+
+test("the object's map of lookups has room for 256 tables and those that replace them", () => {
+  assert.equal(specs.lookups.maxEntries, 256 * 2 * blocksPerTable);
 });

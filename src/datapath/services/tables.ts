@@ -13,6 +13,7 @@ import type { TrackedTable, Tracking } from '../../reconcile/tracking.ts';
 import {
   type Choice,
   choiceKind,
+  type LookupBlock,
   type ServiceEntry,
   type ServiceKey,
   type Slot,
@@ -24,6 +25,7 @@ import { countingChanges, type GenerationMap } from '../maps/generation.ts';
 import type { WritableMap } from '../maps/map-table.ts';
 import { frontendContents, frontendTable } from './frontends.ts';
 import type { KernelLists } from './kernel-lists.ts';
+import { lookupContents, lookupsTable } from './lookups.ts';
 import { transportProtocol } from './protocols.ts';
 import { readSlots } from './read-slots.ts';
 import { slotContents, slotTable } from './slots.ts';
@@ -32,6 +34,7 @@ import { sourceRangeContents, sourceRangeTable } from './source-ranges.ts';
 export interface ServiceMaps {
   readonly frontends: WritableMap<ServiceKey, ServiceEntry>;
   readonly slots: WritableMap<SlotKey, Slot>;
+  readonly lookups: WritableMap<SlotKey, LookupBlock>;
   readonly sourceRanges: WritableMap<SourceRangeKey, SourceRange>;
   /** A new frontend may have the address of a way that flows remember. */
   readonly tableGeneration: GenerationMap;
@@ -44,7 +47,7 @@ export interface ServiceTargets {
 }
 
 /**
- * For a `Reconciler<DesiredServices>`. Slots and ranges are written before the frontends that refer to them, and deleted
+ * For a `Reconciler<DesiredServices>`. Slots, lookup tables and ranges are written before the frontends that refer to them, and deleted
  * after them.
  */
 export function serviceTables({
@@ -53,6 +56,7 @@ export function serviceTables({
 }: ServiceTargets): readonly ((tracking: Tracking) => TrackedTable<DesiredServices>)[] {
   return [
     trackTable(slotTable(maps.slots, kernelLists), slotContents()),
+    trackTable(lookupsTable(maps.lookups), lookupContents()),
     trackTable(sourceRangeTable(maps.sourceRanges), sourceRangeContents()),
     trackTable(
       countingChanges(frontendTable(maps.frontends, kernelLists), maps.tableGeneration),

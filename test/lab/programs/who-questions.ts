@@ -87,7 +87,8 @@ let asked = 0;
 /** Not connected would not hear an ICMP error; an answer from another address would be lost. */
 function askUdp(question: Question, { address, port, ...asking }: Asked): void {
   const isV6 = address.includes(':');
-  const socket = createSocket(isV6 ? 'udp6' : 'udp4');
+  // The same port may be asked from by IPv4.
+  const socket = createSocket({ type: isV6 ? 'udp6' : 'udp4', ipv6Only: isV6 });
   let isClosed = false;
   question.close = () => {
     if (!isClosed) socket.close();

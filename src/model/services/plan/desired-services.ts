@@ -43,6 +43,8 @@ export interface ServiceFrontend {
   readonly affinitySeconds: number;
   /** Clients outside the port's ranges get no answer. */
   readonly hasSourceRanges: boolean;
+  /** Equal flows get equal backends on all nodes, by the lookup tables of its lists. */
+  readonly isConsistent: boolean;
 }
 
 /** An address and port with the number by which packets' marks refer to it, whatever the protocol. */
@@ -71,6 +73,8 @@ export interface DesiredServices {
   readonly frontends: Entries<string, ServiceFrontend>;
   /** By number, as text. */
   readonly lists: Entries<string, BackendList>;
+  /** Lists with a lookup table, by number as text. */
+  readonly lookups: Entries<string, BackendList>;
   /** By number of the Service's port, as text. */
   readonly sourceRanges: Entries<string, PortSourceRanges>;
   /** By number, as text. A backend stays for some time after the last list that had it. */

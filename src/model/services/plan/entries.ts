@@ -22,12 +22,13 @@ interface OfPort {
   /** Of the port. */
   readonly number: number;
   readonly of: CompiledService;
+  readonly isConsistent: boolean;
 }
 
 /** `choices` undefined: there is nothing to choose from. */
 export function frontendEntry(
   frontend: Frontend,
-  { service, number, of }: OfPort,
+  { service, number, of, isConsistent }: OfPort,
   choices: FrontendChoices = refused,
 ): ServiceFrontend {
   const { address, family, port, protocol } = frontend;
@@ -41,6 +42,7 @@ export function frontendEntry(
     outside: choices.outside,
     affinitySeconds: of.service.affinitySeconds ?? 0,
     hasSourceRanges: hasSourceRanges(frontend, of),
+    isConsistent,
   };
 }
 
@@ -56,6 +58,7 @@ export function otherPortsEntry(service: string, address: Address): ServiceFront
     outside: refusedClient,
     affinitySeconds: 0,
     hasSourceRanges: false,
+    isConsistent: false,
   };
 }
 
@@ -118,7 +121,8 @@ export function isSameFrontend(left: ServiceFrontend, right: ServiceFrontend): b
     isSameChoice(left.inside, right.inside) &&
     isSameChoice(left.outside, right.outside) &&
     left.affinitySeconds === right.affinitySeconds &&
-    left.hasSourceRanges === right.hasSourceRanges
+    left.hasSourceRanges === right.hasSourceRanges &&
+    left.isConsistent === right.isConsistent
   );
 }
 

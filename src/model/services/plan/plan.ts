@@ -11,16 +11,10 @@ import type { ServiceTables } from '../services.ts';
 import { BackendLists } from './backend-lists.ts';
 import { Choices } from './choices.ts';
 import { ClaimedAddresses } from './claimed-addresses.ts';
-import type {
-  DesiredServices,
-  FoundServices,
-  PortSourceRanges,
-  ServiceFrontend,
-} from './desired-services.ts';
+import type { DesiredServices, FoundServices, PortSourceRanges } from './desired-services.ts';
 import {
   frontendEntry,
   hasSourceRanges,
-  isSameFrontend,
   isSameRanges,
   isSameTexts,
   listsOf,
@@ -29,6 +23,7 @@ import {
   rangesEntry,
 } from './entries.ts';
 import { addressesAmong, type GrantedPort, grantedTo } from './granted.ts';
+import { PlannedFrontends } from './planned-frontends.ts';
 import { PortNumbers } from './port-numbers.ts';
 import { SlotAccount } from './slot-account.ts';
 import type { SlotLimits } from './slot-budget.ts';
@@ -46,6 +41,8 @@ export interface ServicePlanOptions {
   readonly mostBackends?: number | undefined;
   /** Absent: slots without end. */
   readonly slotLimits?: SlotLimits | undefined;
+  /** Maximum number of lookup tables. */
+  readonly mostLookups?: number | undefined;
 }
 
 /** What a Service had when it was planned last. */
@@ -65,7 +62,7 @@ export class ServicePlan {
   readonly #lists: BackendLists;
   readonly #numbers: PortNumbers;
   readonly #addresses = new ClaimedAddresses();
-  readonly #frontends = new KeyedCollection<string, ServiceFrontend>({ equal: isSameFrontend });
+  readonly #frontends: PlannedFrontends;
   readonly #ranges = new KeyedCollection<string, PortSourceRanges>({ equal: isSameRanges });
   readonly #problems = new KeyedCollection<string, readonly string[]>({ equal: isSameTexts });
   readonly #planned = new Map<string, Planned>();
@@ -83,10 +80,14 @@ export class ServicePlan {
 
   constructor(options: ServicePlanOptions) {
     const { found, isInKernel, now, lingerMs = 60_000, mostBackends = 0xffffd } = options;
-    const { slotLimits } = options;
-    this.#slots = new SlotAccount(this.#frontends, { limits: slotLimits, earlier: found.counts });
     this.#lists = new BackendLists({
       ...{ lists: found.lists, isInKernel, now, lingerMs, mostBackends },
+    });
+    const { slotLimits, mostLookups = 256 } = options;
+    this.#frontends = new PlannedFrontends({ lists: this.#lists, mostLookups });
+    this.#slots = new SlotAccount(this.#frontends.entries, {
+      limits: slotLimits,
+      earlier: found.counts,
     });
     this.#numbers = new PortNumbers(found.portNumbers);
   }
@@ -120,7 +121,8 @@ export class ServicePlan {
     this.#freeWhenStarved = this.#lists.freeBackends;
     this.#lists.expire();
     return {
-      frontends: this.#frontends,
+      frontends: this.#frontends.entries,
+      lookups: this.#frontends.lookups,
       lists: this.#lists.entries,
       sourceRanges: this.#ranges,
       backends: this.#lists.backends,
@@ -224,7 +226,7 @@ export class ServicePlan {
       else this.#ranges.set(String(number), entry);
     }
     for (const address of granted.addresses)
-      this.#put(address, otherPortsEntry(name, address), this.#frontends.get(address));
+      this.#frontends.put(address, otherPortsEntry(name, address));
     this.#report(name, problems);
     const keys = granted.ports.flatMap(({ frontends }) => [...frontends.keys()]);
     return { keys: [...keys, ...granted.addresses], numbers: [...numbers], addresses };
@@ -243,21 +245,28 @@ export class ServicePlan {
     });
     const text = portText(of.of, port);
     const starved = new Set<string>();
+    const isMaglev = of.of.service.selection === 'maglev';
+    const flaws = new Set<string>();
     for (const [key, frontend] of frontends) {
       const chosen = choices.at(frontend, port);
       const before = this.#frontends.get(key);
       const isKept = chosen === undefined && before?.service === service;
       if (chosen === undefined)
         starved.add(isKept && listsOf(before).length > 0 ? keepsEarlier : 'clients are refused');
-      if (!isKept) this.#put(key, frontendEntry(frontend, of, chosen), before);
+      const flaw = isMaglev ? this.#frontends.lookupFlaw(key, service, chosen) : undefined;
+      if (flaw !== undefined) flaws.add(flaw);
+      const isConsistent = isMaglev && flaw === undefined;
+      if (!isKept)
+        this.#frontends.put(key, frontendEntry(frontend, { ...of, isConsistent }, chosen));
     }
-    if (starved.size > 0 || choices.isCut) this.#starved.add(service);
+    if (starved.size > 0 || choices.isCut || flaws.size > 0) this.#starved.add(service);
     const problems = choices.problems.map((each) => ({
       ...each,
       text: `${text}: ${[each.text, ...(each.isStarved ? starved : [])].join(', ')}`,
     }));
     this.#slots.note(service, problems);
-    return problems.map((each) => each.text);
+    const consistency = Array.from(flaws, (flaw) => `${text}: ${flaw}, backends are random`);
+    return [...problems.map((each) => each.text), ...consistency];
   }
 
   #report(name: string, problems: readonly string[]): void {
@@ -270,19 +279,8 @@ export class ServicePlan {
       const entry = this.#frontends.get(key);
       // It may be another Service's by now.
       if (keys.has(key) || entry?.service !== name) continue;
-      this.#frontends.delete(key);
-      this.#release(entry);
+      this.#frontends.remove(key);
     }
-  }
-
-  #put(key: string, entry: ServiceFrontend, before: ServiceFrontend | undefined): void {
-    if (!this.#frontends.set(key, entry)) return;
-    for (const list of listsOf(entry)) this.#lists.hold(list);
-    if (before !== undefined) this.#release(before);
-  }
-
-  #release(entry: ServiceFrontend): void {
-    for (const list of listsOf(entry)) this.#lists.release(list);
   }
 
   #free(number: number): void {
