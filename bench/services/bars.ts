@@ -31,7 +31,7 @@ export function serviceBars(sizes: readonly number[]): readonly Bar[] {
     { group: groups.nodePort(one), ...nodePort, limit: 1 },
     { group: groups.nodePortIptables(many), ...nodePort, limit: 1.3 },
     { group: sync, ...heddle, metric: metrics.writing, limit: 3 },
-    { group: sync, ...heddle, metric: metrics.writing, of: 'ratio', limit: 0.1 },
+    { group: sync, ...heddle, metric: metrics.cold, of: 'ratio', limit: 0.1 },
     { group: sync, ...heddle, metric: metrics.changeP99, limit: 20 },
     { group: sync, ...heddle, metric: metrics.resident, limit: 300 },
   ];

@@ -26,7 +26,8 @@ export interface CostOptions {
 
 type Metric = Exclude<keyof typeof metrics, 'rate' | 'connectP99'>;
 
-export type ProxyCosts = Readonly<Record<Metric, readonly number[]>>;
+/** A proxy that was too slow has a lower bound of its cold sync. */
+export type ProxyCosts = Readonly<Partial<Record<Metric, readonly number[]>>>;
 
 const units: Readonly<Record<Metric, string>> = {
   cold: 's',
@@ -75,16 +76,27 @@ export function costFigures(
   size: number,
   costs: ReadonlyMap<string, ProxyCosts>,
 ): readonly Figure[] {
-  const base = costs.get(arms.nftables);
+  const base = costs.get(arms.nftables) ?? costs.get(lateName(arms.nftables));
   return (Object.keys(units) as readonly Metric[]).flatMap((metric) =>
-    [...costs].map(([arm, measured]): Figure => {
-      const values = series(measured[metric]);
+    [...costs].flatMap(([arm, measured]): readonly Figure[] => {
+      const samples = measured[metric];
+      if (samples === undefined) return [];
+      const values = series(samples);
       const figure = {
         ...{ group: groups.sync(size), arm, metric: metrics[metric], unit: units[metric] },
         ...{ better: 'lower' as const, values },
       };
-      if (base === undefined || arm === arms.nftables) return figure;
-      return { ...figure, ratios: ratios([values.median], [series(base[metric]).median]) };
+      const of = measured === base ? undefined : base?.[metric];
+      return [
+        of === undefined
+          ? figure
+          : { ...figure, ratios: ratios([values.median], [series(of).median]) },
+      ];
     }),
   );
+}
+
+/** The arm of a proxy of which only a lower bound is known. */
+export function lateName(arm: string): string {
+  return `${arm} (not synced, longer than)`;
 }

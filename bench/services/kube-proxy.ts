@@ -26,15 +26,22 @@ export interface KubeProxyOptions {
 const metricsPort = 10249;
 const stopMs = 5_000;
 
-/** The cold sync takes too long to wait for. */
-export class LateProxyError extends Error {}
+/** The cold sync takes longer than this, too long to wait for. */
+export class LateProxyError extends Error {
+  readonly seconds: number;
+
+  constructor(name: string, seconds: number) {
+    super(`${name} has not synced within ${seconds} s`);
+    this.seconds = seconds;
+  }
+}
 
 export class KubeProxy implements MeasuredProxy {
   readonly name: string;
   readonly network: ProxyNetwork;
   // Its minSyncPeriod is 1 s.
   readonly restMs = 1_200;
-  readonly changes = { quick: 2, usual: 10 };
+  readonly changes = { quick: 2, usual: 5 };
   readonly #options: KubeProxyOptions;
   #child: ChildProcess | undefined;
 
@@ -70,8 +77,7 @@ export class KubeProxy implements MeasuredProxy {
       const seconds = (performance.now() - began) / 1000;
       if (writingSeconds !== undefined) return { seconds, writingSeconds };
       if (child.exitCode !== null) throw new Error(`${this.name} ended:\n${this.#lastLines()}`);
-      if (seconds > mostSeconds)
-        throw new LateProxyError(`${this.name} has not synced within ${mostSeconds} s`);
+      if (seconds > mostSeconds) throw new LateProxyError(this.name, mostSeconds);
       await sleep(50);
     }
   }

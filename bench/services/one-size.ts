@@ -7,7 +7,7 @@ import type { Figure } from '../experiment.ts';
 import { bareVeth } from '../reference/same-node.ts';
 import { Topology } from '../reference/topology.ts';
 import type { ApiWriter } from '../simulated/api-writer.ts';
-import { costFigures, type ProxyCosts, proxyCosts } from './costs.ts';
+import { costFigures, lateName, type ProxyCosts, proxyCosts } from './costs.ts';
 import type { Population } from './fill.ts';
 import { HeddleProxy } from './heddle-proxy.ts';
 import { KubeProxy, LateProxyError } from './kube-proxy.ts';
@@ -30,8 +30,8 @@ export interface ProxyRun {
 
 /** Of the proxies and of both ends of traffic; of everything else. */
 const [cpu, otherCpu] = [0, 1];
-/** A kube-proxy that takes longer has no figures. */
-const mostSyncSeconds = 180;
+/** A kube-proxy that takes longer has no other figures. */
+const mostSyncSeconds = 120;
 /** Addresses that an agent gives to the first two pods of the node. */
 const pods = { client: '10.220.0.2', server: '10.220.0.3' };
 
@@ -55,21 +55,23 @@ export async function compareProxies(run: ProxyRun): Promise<readonly Figure[]> 
   const kubeProxies: KubeProxy[] = [];
   for (const proxy of [nftables, iptables]) {
     const found = await kubeProxyCosts(proxy, common);
-    if (found === undefined) continue;
-    costs.set(proxy.name, found);
-    kubeProxies.push(proxy);
+    if ('lateAfter' in found) costs.set(lateName(proxy.name), { cold: [found.lateAfter] });
+    else {
+      costs.set(proxy.name, found);
+      kubeProxies.push(proxy);
+    }
   }
   const bare = bareVeth(topology);
   const ways = { size, bare, heddle, off: off.network, kubeProxies, server: pods.server };
-  const traffic = await compareTraffic(ways, { rounds: isQuick ? 2 : 7, signal, progress });
+  const traffic = await compareTraffic(ways, { rounds: isQuick ? 2 : 5, signal, progress });
   return [...costFigures(size, costs), ...traffic];
 }
 
-/** Undefined: it does not sync in time. */
+/** `lateAfter`: it does not sync within so many seconds. */
 async function kubeProxyCosts(
   proxy: KubeProxy,
   options: Omit<Parameters<typeof proxyCosts>[1], 'client' | 'onSynced'>,
-): Promise<ProxyCosts | undefined> {
+): Promise<ProxyCosts | { readonly lateAfter: number }> {
   const { client } = proxy.network;
   try {
     return await proxyCosts(proxy, { ...options, client, onSynced: async () => undefined });
@@ -77,7 +79,7 @@ async function kubeProxyCosts(
     if (!(error instanceof LateProxyError)) throw error;
     options.progress(errorText(error));
     await proxy.stop();
-    return undefined;
+    return { lateAfter: error.seconds };
   }
 }
 
