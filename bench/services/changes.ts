@@ -41,7 +41,8 @@ export async function measureChanges(
   const path = `${slicesPath}/${changing.name}`;
   let acknowledgedMs = 0;
   const write = async (endpoints: readonly object[]): Promise<void> => {
-    await sleep(proxy.restMs, undefined, { signal });
+    await sleep(proxy.restMs);
+    signal.throwIfAborted();
     await writer.write({ method: 'PATCH', path, body: { endpoints } });
     acknowledgedMs = Number(process.hrtime.bigint()) / 1e6;
   };

@@ -175,7 +175,8 @@ export class BareApiServer implements AsyncDisposable {
   async #stop(name: string): Promise<void> {
     const child = this.#running.get(name);
     this.#running.delete(name);
-    if (child === undefined || child.exitCode !== null) return;
+    // A signal from the terminal may have ended it already.
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = exitOf(child, 'exit');
     // There is nothing to save: the process only has to end.
     child.kill('SIGKILL');
