@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe } from 'node:test';
 import { echoPod, eventuallyDefined, writeManifest } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
-import { askFrom, serviceLab, serviceObjects } from '../support/service-lab.ts';
+import { askFrom, serviceLab, serviceObjects, whoPod } from '../support/service-lab.ts';
 
 const servers = ['web-1', 'web-2', 'web-3', 'web-4'] as const;
 const nodeOf = (server: string): string => (/[13]$/.test(server) ? 'node-1' : 'node-2');
@@ -26,11 +26,11 @@ describe('Services with consistent selection', () => {
     mode: 'native',
     manifests: {
       'pods.yaml': [
-        ...servers.map((name) => echoPod(name, nodeOf(name))),
+        ...servers.map((name) => whoPod(name, nodeOf(name), [9000])),
         echoPod('client', 'node-1'),
       ],
     },
-    ...{ servers, ports: [9000], ranges },
+    ranges,
   });
 
   const service = (name: 'maglev' | 'random', used: readonly string[] = servers) =>
