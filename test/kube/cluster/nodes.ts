@@ -22,6 +22,7 @@ import {
 import {
   type PlacedNode,
   routeBetweenNodes,
+  routeFromControlPlane,
   startKubeProxy,
   writeBridgeConflist,
 } from './reference-cni.ts';
@@ -185,6 +186,7 @@ export class ClusterNodes {
   async settle(): Promise<void> {
     const { cni, kubeProxy } = this.#record;
     const placed = await this.#placed();
+    routeFromControlPlane(this.#paths, placed);
     if (cni === 'bridge') {
       for (const node of placed) writeBridgeConflist(this.#paths, node);
       routeBetweenNodes(this.#paths, placed);

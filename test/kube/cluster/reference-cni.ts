@@ -43,16 +43,29 @@ export function writeBridgeConflist(paths: ClusterPaths, { name, podCidrs }: Pla
   writeFileSync(join(folder, '10-bridge.conflist'), JSON.stringify(conflist));
 }
 
-/** Every node, and the control plane, gets routes to the pods of the other nodes. */
+/** The control plane gets routes to all pods: the API server proxies to them and calls their webhooks. */
+export function routeFromControlPlane(paths: ClusterPaths, nodes: readonly PlacedNode[]): void {
+  routeToPods(paths, nodes, () => [controlPlane]);
+}
+
+/** Every node gets routes to the pods of the other nodes. */
 export function routeBetweenNodes(paths: ClusterPaths, nodes: readonly PlacedNode[]): void {
+  const names = nodes.map(({ name }) => name);
+  routeToPods(paths, nodes, (target) => names.filter((name) => name !== target.name));
+}
+
+function routeToPods(
+  paths: ClusterPaths,
+  nodes: readonly PlacedNode[],
+  from: (target: PlacedNode) => readonly string[],
+): void {
   for (const target of nodes) {
-    const others = nodes.map(({ name }) => name).filter((name) => name !== target.name);
-    for (const from of [...others, controlPlane]) {
+    for (const place of from(target)) {
       for (const destination of target.podCidrs) {
         const gateway = target.addresses.find(
           (address) => addressFamily(address) === prefixFamily(destination),
         );
-        if (gateway !== undefined) routeVia(paths, from, { destination, gateway });
+        if (gateway !== undefined) routeVia(paths, place, { destination, gateway });
       }
     }
   }
