@@ -42,7 +42,8 @@ export async function assertNothingNew(
   try {
     await cluster.api.waitFor('the nodes are as before', isClean, 120_000);
   } catch (cause) {
-    assert.equal(await found(), '', String(cause));
+    const left = await found();
+    assert.equal(left, '', `left on the nodes:\n${left}\n${cause}`);
   }
 }
 
