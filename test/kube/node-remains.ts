@@ -64,7 +64,7 @@ async function nodeRemains(cluster: KubeCluster, node: string): Promise<NodeRema
   });
   const { links, addresses, routes, neighbours, maps, parameters, pins } = inventory;
   // Flows expire on their own; they belong to no pod.
-  const { flows: _, ...podMaps } = maps;
+  const { flows: _, 'counters in use': counters = [], ...podMaps } = maps;
   const entries = Object.entries(podMaps);
   return {
     links,
@@ -75,6 +75,7 @@ async function nodeRemains(cluster: KubeCluster, node: string): Promise<NodeRema
     pins,
     'lines of nftables': inventory.nft.split('\n'),
     'map entries': entries.flatMap(([map, keys]) => keys.map((key) => `${map} ${key}`)),
+    counters,
     'IPAM records': filesBelow(join(folder, 'var/lib/heddle/endpoints')),
     'pod namespaces': filesBelow(join(folder, 'run/netns')),
     'pod folders': filesBelow(join(folder, 'var/lib/kubelet/pods')),

@@ -86,6 +86,9 @@ function mapKeys(pinDir: string): Record<string, string[]> {
     endpoints: keys(maps.endpoints),
     addresses: keys(maps.addresses),
     routes: keys(maps.routes),
+    frontends: keys(maps.frontends),
+    slots: keys(maps.slots),
+    'source ranges': keys(maps.sourceRanges),
     flows: keys(maps.flows),
     'counters in use': keys({ entries: () => counting(maps.endpointCounters.entries()) }),
   };
