@@ -233,6 +233,11 @@ export const importTable: readonly ImportLine[] = [
     may: 'src test/support test/kube/api test/kube/cluster tools/generate tools/manifests',
     packages: 'node commander yaml',
   },
+  {
+    of: 'test/kube/conformance',
+    may: 'base lab test/kube/* test/kube/cluster tools/test/progress.ts',
+    packages: 'node commander',
+  },
   { of: 'bench/load', may: 'kernel', up: 'bench', packages: 'node' },
   { of: 'bench/reference', may: 'net kernel bench/load', up: 'bench', packages: 'node' },
   {

@@ -25,9 +25,12 @@ export const dnsImage = 'localhost/heddle-test/coredns:1';
 
 const busybox = '/bin/busybox';
 
-interface ImagePlan {
+export interface ImagePlan {
   readonly name: string;
+  readonly entrypoint?: string;
   readonly command: string;
+  /** By default /bin. */
+  readonly path?: string;
   /** Fills the image's root. */
   readonly fill: (root: string) => void;
 }
@@ -46,7 +49,7 @@ export async function buildImages(
   for (const [file, plan] of Object.entries(plans(programs))) {
     const archive = join(folder, `${file}.tar`);
     if (!existsSync(archive)) {
-      await timed(progress, `make the image ${plan.name}`, async () => build(plan, archive));
+      await timed(progress, `make the image ${plan.name}`, async () => makeImage(plan, archive));
     }
     archives.push(archive);
   }
@@ -76,9 +79,14 @@ function plans(programs: Programs): Readonly<Record<string, ImagePlan>> {
 }
 
 function fillTools(root: string, podtool: string): void {
+  fillBusybox(root);
+  copyFileSync(podtool, join(root, 'bin/podtool'));
+}
+
+/** busybox under all its names, and the files that name its users. */
+export function fillBusybox(root: string): void {
   for (const folder of ['bin', 'etc', 'tmp', 'www']) mkdirSync(join(root, folder));
   copyFileSync(busybox, join(root, 'bin/busybox'));
-  copyFileSync(podtool, join(root, 'bin/podtool'));
   const commands = execFileSync(busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n');
   for (const command of commands) {
     if (command !== 'busybox') symlinkSync('busybox', join(root, 'bin', command));
@@ -90,8 +98,12 @@ function fillTools(root: string, podtool: string): void {
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
 }
 
-// Equivalent to: `buildah from scratch`, `copy`, `config`, `commit`, `push`; everything stays in a temporary folder.
-function build({ name, command, fill }: ImagePlan, archive: string): void {
+/**
+ * Equivalent to: `buildah from scratch`, `copy`, `config`, `commit`, `push`; everything stays in a temporary folder.
+ * Throws an Error with buildah's output.
+ */
+export function makeImage(plan: ImagePlan, archive: string): void {
+  const { name, entrypoint, command, path = '/bin', fill } = plan;
   const folder = mkdtempSync(join(tmpdir(), 'heddle-kube-image-'));
   const storage = ['--root', join(folder, 'root'), '--runroot', join(folder, 'run')];
   const buildah = (...words: readonly string[]): string =>
@@ -105,7 +117,8 @@ function build({ name, command, fill }: ImagePlan, archive: string): void {
     fill(root);
     const container = buildah('from', 'scratch');
     buildah('copy', container, root, '/');
-    buildah('config', '--env', 'PATH=/bin', '--cmd', command, container);
+    const entry = entrypoint === undefined ? [] : ['--entrypoint', JSON.stringify([entrypoint])];
+    buildah('config', '--env', `PATH=${path}`, ...entry, '--cmd', command, container);
     buildah('commit', container, name);
     const draft = `${archive}.draft-${process.pid}`;
     buildah('push', name, `docker-archive:${draft}:${name}`);

@@ -9,6 +9,7 @@ import { heddleArchive } from './heddle.ts';
 import { buildImages } from './images.ts';
 import type { KubectlContext } from './kubectl.ts';
 import * as nodes from './node.ts';
+import { containerdSocket } from './node-files.ts';
 import type { ClusterPaths } from './paths.ts';
 import { parseNodeCount } from './pki.ts';
 import { daemonIdentity, isRunning } from './processes.ts';
@@ -74,6 +75,15 @@ export class ClusterNodes {
     const paths = this.#paths;
     const all = this.#record.nodes.map(({ name }) => nodes.importImage(paths, name, archive));
     await Promise.all(all);
+  }
+
+  /** Gives an image of every node one more name. */
+  async tagImage(name: string, alias: string): Promise<void> {
+    const words = ['ctr', '-a', containerdSocket, '-n', 'k8s.io', 'images', 'tag', name, alias];
+    for (const node of this.#record.nodes) {
+      const { exitCode, stderr } = await nodes.runInNode(this.#paths, node.name, words);
+      if (exitCode !== 0) throw new Error(`${node.name}: ${words.join(' ')}: ${stderr}`);
+    }
   }
 
   /** Returns when all nodes are Ready. */

@@ -1,7 +1,7 @@
 // The programs of a Kubernetes cluster, built from the Go modules next to this folder and kept outside the tree, under
 // a key of everything that determines them: a second cluster starts at once, also from another clone.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -23,6 +23,8 @@ interface Program {
   readonly package: string;
   /** The kubelet needs C to read cgroups and mounts. */
   readonly cgo?: true;
+  /** The program is the compiled tests of its package. */
+  readonly isTest?: true;
 }
 
 /** The programs that can be built; `programPath` returns their paths. */
@@ -35,7 +37,11 @@ export type KubeProgram =
   | 'kubectl'
   | 'kubelet'
   | 'podtool'
-  | 'coredns';
+  | 'coredns'
+  | SuiteProgram;
+
+/** The programs of Kubernetes' own end-to-end tests. No cluster needs them. */
+type SuiteProgram = 'e2e.test' | 'ginkgo' | 'agnhost' | 'regression-issue-74839';
 
 const programs: Readonly<Record<KubeProgram, Program>> = {
   etcd: { module: '.', package: 'go.etcd.io/etcd/server/v3' },
@@ -47,9 +53,22 @@ const programs: Readonly<Record<KubeProgram, Program>> = {
   kubelet: { ...kubernetes('kubelet'), cgo: true },
   podtool: { module: '.', package: './podtool' },
   coredns: { module: 'coredns', package: 'github.com/coredns/coredns' },
+  'e2e.test': { module: '.', package: 'k8s.io/kubernetes/test/e2e', isTest: true },
+  ginkgo: { module: '.', package: 'github.com/onsi/ginkgo/v2/ginkgo' },
+  agnhost: suiteImage('agnhost'),
+  'regression-issue-74839': suiteImage('regression-issue-74839'),
 };
 
-const programNames = Object.keys(programs) as readonly KubeProgram[];
+export const suitePrograms: readonly KubeProgram[] = [
+  'e2e.test',
+  'ginkgo',
+  'agnhost',
+  'regression-issue-74839',
+] satisfies readonly SuiteProgram[];
+
+const clusterPrograms = (Object.keys(programs) as readonly KubeProgram[]).filter(
+  (name) => !suitePrograms.includes(name),
+);
 
 /** The folder that holds the programs of this tree's modules; it exists once `buildPrograms` has returned. */
 export interface Programs {
@@ -64,12 +83,12 @@ export function programPath({ folder }: Programs, name: KubeProgram): string {
  * Builds missing programs (6 to 8 minutes on two cores with an empty Go cache, otherwise seconds). An interrupted build
  * continues where it stopped. Throws an Error with the end of the compiler's output.
  *
- * @param only what the caller needs; the folder may lack the others.
+ * @param only what the caller needs, by default the programs of a cluster; the folder may lack the others.
  */
 export async function buildPrograms(
   onProgress: Progress,
   signal?: AbortSignal,
-  only: readonly KubeProgram[] = programNames,
+  only: readonly KubeProgram[] = clusterPrograms,
 ): Promise<Programs> {
   const go = findGo();
   const folder = join(cacheFolder(), cacheKey(go));
@@ -90,6 +109,14 @@ export async function buildPrograms(
   return { folder };
 }
 
+/** The folder with the source files of a program, in Go's module cache: read-only. */
+export function programSources(name: KubeProgram): string {
+  const { module, package: path } = programs[name];
+  const words = ['list', '-f', '{{.Dir}}', path];
+  const options = { cwd: join(sourceFolder, module), env: findGo().environment } as const;
+  return execFileSync('go', words, { ...options, encoding: 'utf8' }).trim();
+}
+
 /** `$XDG_CACHE_HOME/heddle/kube`, by default below ~/.cache. */
 export function cacheFolder(): string {
   const cache = process.env['XDG_CACHE_HOME'];
@@ -105,6 +132,10 @@ export function kubernetesVersion(goMod: string = readSource('go.mod')): string 
 
 function kubernetes(command: string): Program {
   return { module: '.', package: `k8s.io/kubernetes/cmd/${command}` };
+}
+
+function suiteImage(name: string): Program {
+  return { module: '.', package: `k8s.io/kubernetes/test/images/${name}` };
 }
 
 function cacheKey({ version }: GoToolchain): string {
@@ -162,9 +193,10 @@ async function build({ name, folder, go, signal }: Build): Promise<void> {
   const version = kubernetesVersion();
   const flags = `-s -w -X k8s.io/component-base/version.gitVersion=${version}`;
   const draft = join(folder, `.draft-${name}`);
+  const verb = program.isTest === true ? ['test', '-c', '-vet=off'] : ['build'];
   const child = spawn(
     'go',
-    ['build', '-trimpath', '-buildvcs=false', '-ldflags', flags, '-o', draft, program.package],
+    [...verb, '-trimpath', '-buildvcs=false', '-ldflags', flags, '-o', draft, program.package],
     {
       cwd: join(sourceFolder, program.module),
       env: { ...go.environment, CGO_ENABLED: program.cgo === true ? '1' : '0' },
@@ -181,5 +213,7 @@ async function build({ name, folder, go, signal }: Build): Promise<void> {
   signal?.throwIfAborted();
   if (exitCode === 0) return renameSync(draft, join(folder, fileName(name)));
   const said = Buffer.concat(words).toString().trimEnd().split('\n').slice(-20).join('\n');
-  throw new Error(`go build ${program.package} ended with exit code ${exitCode}:\n${said}`);
+  throw new Error(
+    `go ${verb.join(' ')} ${program.package} ended with exit code ${exitCode}:\n${said}`,
+  );
 }
