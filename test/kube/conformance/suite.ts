@@ -3,6 +3,7 @@
 
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { InputError } from '../../../src/base/input-error.ts';
 import { exitOf, spawnInPlace } from '../../../src/lab/spawn.ts';
 import type { KubeCluster } from '../cluster/cluster.ts';
 import { kubectlEnvironment } from '../cluster/kubectl.ts';
@@ -28,7 +29,9 @@ export function outputFile(folder: string): string {
   return join(folder, 'output.txt');
 }
 
-/** Throws an Error with the end of the output if the suite ended without its report. */
+/**
+ * Throws an Error with the end of the output if the suite ended without its report, InputError if no spec was selected.
+ */
 export async function runSuite(cluster: KubeCluster, run: SuiteRun): Promise<readonly Spec[]> {
   rmSync(run.folder, { recursive: true, force: true });
   mkdirSync(run.folder, { recursive: true });
@@ -39,7 +42,10 @@ export async function runSuite(cluster: KubeCluster, run: SuiteRun): Promise<rea
     const end = readFileSync(outputFile(run.folder), 'utf8').trimEnd().split('\n').slice(-20);
     throw new Error(`the suite ended with exit code ${exitCode} and no report:\n${end.join('\n')}`);
   }
-  return withExitCode(readSpecs(readFileSync(report, 'utf8')), exitCode);
+  const specs = withExitCode(readSpecs(readFileSync(report, 'utf8')), exitCode);
+  if (specs.length > 0) return specs;
+  const rule = `matches no spec that --skip ${run.skip} leaves`;
+  throw new InputError({ object: '--focus', value: run.focus, rule });
 }
 
 async function runToItsEnd(cluster: KubeCluster, run: SuiteRun): Promise<number> {
