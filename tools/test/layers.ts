@@ -38,7 +38,7 @@ export function testLayers(parallel: number): readonly Layer[] {
     {
       name: 'unit',
       folders: ['src', 'tools', 'bench'],
-      timeoutMs: 120_000,
+      timeoutMs: 240_000,
       // Half of the time is waiting: for a process, a thread or a deadline.
       parallelFiles: 2 * parallel,
       // With more files per process, the few files that mostly wait would end last.
