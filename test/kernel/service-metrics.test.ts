@@ -59,7 +59,10 @@ rootTest('settles, changes and answers are counted as kube-proxy counts them', a
   assert.equal(await metric('heddle_table_entries_applied{table="service-slots"}'), 1);
   for (const url of ['healthz', 'healthz', 'livez'])
     runIn(place.namespace, 'curl', '-sf', `http://127.0.0.1:10256/${url}`);
-  assert.equal(await metric('kubeproxy_proxy_healthz_total{code="200"}'), 2);
+  // The thread that answers tells its counts a little later.
+  await eventuallyPasses(async () => {
+    assert.equal(await metric('kubeproxy_proxy_healthz_total{code="200"}'), 2);
+    assert.equal(await metric('kubeproxy_proxy_livez_total{code="200"}'), 1);
+  });
   assert.equal(await metric('kubeproxy_proxy_healthz_total{code="503"}'), 0);
-  assert.equal(await metric('kubeproxy_proxy_livez_total{code="200"}'), 1);
 });

@@ -71,10 +71,15 @@ describe('Services with consistent selection', () => {
     return said.map((outcome) => (typeof outcome === 'object' ? outcome.by : outcome));
   }
 
+  // From other ports each time: what comes before the Service leaves a connection that is never translated.
   const served = (node: string, name: 'maglev' | 'random') =>
     eventuallyDefined(`${node} serves ${name}`, async () => {
       await enterBy(node);
-      return (await answers(name)).every((by) => by.endsWith('9000')) || undefined;
+      const targets = addresses[name].flatMap((address) =>
+        ['tcp', 'udp'].map((protocol) => `${protocol},80,${address}`),
+      );
+      const said = await askFrom(lab(), 'world', targets);
+      return said.every((outcome) => typeof outcome === 'object') || undefined;
     });
 
   rootTest('a flow that enters by another node keeps its backend', async () => {
