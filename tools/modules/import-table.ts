@@ -138,7 +138,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'agent/kube-proxy',
-    may: 'base kernel api config',
+    may: 'base kernel api config agent/services',
     packages: 'node',
   },
   {

@@ -3,6 +3,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { get } from 'node:http';
+import { heddlesName } from '../services/answer-json.ts';
 
 /** How it was found: `process 4711`, `127.0.0.1:10249 answers, mode iptables`; undefined: none was. */
 export async function runningKubeProxy(): Promise<string | undefined> {
@@ -30,9 +31,11 @@ const mostBytes = 4096;
 function answerOf(port: number, path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(patienceMs);
-    const request = get({ host: '127.0.0.1', port, path, agent: false, signal }, (response) => {
+    const headers = { 'user-agent': heddlesName };
+    const to = { host: '127.0.0.1', port, path, headers, agent: false, signal };
+    const request = get(to, (response) => {
       response.on('error', () => resolve(undefined)).on('close', () => resolve(undefined));
-      if (response.headers['server'] === 'heddle') {
+      if (response.headers['server'] === heddlesName) {
         response.destroy();
         return;
       }

@@ -2,6 +2,9 @@
 
 import type { ServerResponse } from 'node:http';
 
+/** In `server` of an answer, and in `user-agent` of an agent that looks for kube-proxy. */
+export const heddlesName = 'heddle';
+
 export function answerJson(
   response: ServerResponse,
   status: number,
@@ -11,7 +14,7 @@ export function answerJson(
   const fixed = {
     'content-type': 'application/json',
     'x-content-type-options': 'nosniff',
-    server: 'heddle',
+    server: heddlesName,
   };
   response.writeHead(status, { ...fixed, ...headers }).end(JSON.stringify(body));
 }

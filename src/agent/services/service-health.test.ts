@@ -92,6 +92,7 @@ test('answers are counted by path and code, and other paths are refused', async 
   state.eligible = false;
   await statuses();
   await statuses();
+  await fetch(`http://${address}/healthz`, { headers: { 'user-agent': 'heddle' } });
   for (const path of ['/', '/metrics', '/healthz/x']) {
     assert.equal((await fetch(`http://${address}${path}`)).status, 404, path);
   }

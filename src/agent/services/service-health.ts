@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http';
 import { type Moment, moment, wallTime } from '../../base/moment.ts';
 import { type BoundedServer, listenBounded, plainText } from '../server/bounded-server.ts';
 import type { AnswerCounts, ServiceHealthCounts } from './answer-counts.ts';
-import { answerJson } from './answer-json.ts';
+import { answerJson, heddlesName } from './answer-json.ts';
 import type { ProxyHealth } from './proxy-health.ts';
 
 export interface ServiceHealthSources {
@@ -54,7 +54,8 @@ export class ServiceHealth {
     const at = now();
     const reason = proxy.reason(at);
     const status = reason === undefined && nodeEligible !== false ? 200 : 503;
-    counts.add(path, status);
+    // An agent's own look for a kube-proxy is not a question about health.
+    if (response.req.headers['user-agent'] !== heddlesName) counts.add(path, status);
     const currentTime = wallTime(at);
     answerJson(response, status, {
       // As in kube-proxy: recent while all is well, however long nothing has changed.
