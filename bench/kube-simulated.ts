@@ -3,10 +3,9 @@
 //
 // Everything of it runs in the node's network namespace, where the API server listens on the loopback (./simulated/).
 
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { exitOf } from '../src/lab/spawn.ts';
 import type { Bar, Experiment, ExperimentOptions, Figure } from './experiment.ts';
+import { runInner } from './inner-process.ts';
 import { connect, runIp, Topology } from './reference/topology.ts';
 import {
   type Measured,
@@ -87,7 +86,9 @@ async function measure(options: ExperimentOptions): Promise<readonly Figure[]> {
     { place: topology.namespace('wire'), name: 'eth0' },
   );
   runIp(place, 'addr add fd00:216::1/64 dev eth0 nodad');
-  const measured = await runInside(place.namespacePath, wanted, options);
+  const { namespacePath } = place;
+  const command = [program, namespacePath, options.quick ? 'quick' : 'full', ...wanted];
+  const measured = (await runInner({ namespacePath, command }, options)) as Measured;
   return wanted.flatMap((part) => parts[part].map((row) => figure(part, row, measured)));
 }
 
@@ -95,27 +96,4 @@ function figure(part: PartName, { name, metric, unit }: Row, measured: Measured)
   const better = name === 'podChanges' ? 'higher' : 'lower';
   const values = series(measured[name] ?? []);
   return { group: groupOf(part), arm, metric, unit, values, better };
-}
-
-async function runInside(
-  namespacePath: string,
-  wanted: readonly PartName[],
-  { quick, signal, progress }: ExperimentOptions,
-): Promise<Measured> {
-  const words = [`--net=${namespacePath}`, process.execPath, program, namespacePath];
-  const child = spawn('nsenter', [...words, quick ? 'quick' : 'full', ...wanted], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const stop = (): void => void child.kill('SIGTERM');
-  signal.addEventListener('abort', stop, { once: true });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => progress(text.trimEnd()));
-  const exitCode = await exitOf(child, 'close');
-  signal.removeEventListener('abort', stop);
-  signal.throwIfAborted();
-  if (exitCode !== 0) throw new Error(`the simulated cluster ended with exit code ${exitCode}`);
-  return JSON.parse(output) as Measured;
 }

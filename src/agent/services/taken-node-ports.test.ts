@@ -14,16 +14,21 @@ function ownersOf(...claims: readonly (readonly [family: 4 | 6, port: number])[]
   return { owners: { get: (key: string) => owners.get(key) } as never };
 }
 
+/** Of an agent that reserves nothing. */
+const options = {
+  ...{ range: '30000-32767', periodMs: 1000, reserve: () => undefined },
+  added: {
+    remember: () => undefined,
+    recall: () => undefined,
+    forget: () => undefined,
+    keep: () => undefined,
+  },
+};
+
 test('a process that listens on a node port is named, at most once a period', () => {
   let port = 30_080;
   const care = new NodePortCare({
-    ...{ range: '30000-32767', periodMs: 1000, reserve: () => undefined },
-    added: {
-      remember: () => undefined,
-      recall: () => undefined,
-      forget: () => undefined,
-      keep: () => undefined,
-    },
+    ...options,
     listening: () => [
       { protocol: 'TCP', family: 6, port },
       { protocol: 'UDP', family: 4, port },
@@ -46,13 +51,7 @@ test('a process that listens on a node port is named, at most once a period', ()
 
 test('a port of the other family is another port', () => {
   const care = new NodePortCare({
-    ...{ range: '30000-32767', periodMs: 1000, reserve: () => undefined },
-    added: {
-      remember: () => undefined,
-      recall: () => undefined,
-      forget: () => undefined,
-      keep: () => undefined,
-    },
+    ...options,
     listening: () => [{ protocol: 'TCP', family: 4, port: 30_080 }],
   });
   care.look(ownersOf([6, 30_080]), 0);
