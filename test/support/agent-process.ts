@@ -43,20 +43,22 @@ export interface AgentPlace {
   readonly before?: string;
 }
 
-/** Running agents by the folder of their place. */
-const agents = new Map<string, Set<ChildProcess>>();
+/** What ends the running agents, by the folder of their place. */
+const agents = new Map<string, Set<() => Promise<void>>>();
 
-// An agent writes new files as long as it runs.
-function removeUnused(folder: string): void {
-  if ((agents.get(folder)?.size ?? 0) > 0) return;
+async function endAgents(folder: string): Promise<void> {
+  for (const end of agents.get(folder) ?? []) await end();
   agents.delete(folder);
-  fs.rmSync(folder, { recursive: true, force: true });
 }
 
 /** A node with the uplink `eth0` and its configuration; no process runs yet. */
 export function agentPlace(context: TestContext, settings = ''): AgentPlace {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heddle-agent-'));
-  context.after(() => removeUnused(folder));
+  // Before anything of the place goes: as long as an agent runs, it writes files and restores its pins.
+  context.after(async () => {
+    await endAgents(folder);
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
   const namespace = uplinkNamespace(context);
 
   const place = {
@@ -154,13 +156,13 @@ export function launchAgent(
     text += String(chunk);
   });
   const running = agents.get(place.folder) ?? new Set();
-  agents.set(place.folder, running.add(child));
-  context.after(async () => {
+  const end = async (): Promise<void> => {
     child.kill('SIGKILL');
     await ended;
-    running.delete(child);
-    removeUnused(place.folder);
-  });
+    running.delete(end);
+  };
+  agents.set(place.folder, running.add(end));
+  context.after(end);
   return { process: child, text: () => text, ended };
 }
 
